@@ -1,0 +1,55 @@
+# Every task of the project. `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+export HF_HUB_OFFLINE := 1
+export RASA_TELEMETRY_ENABLED := false
+export PYTHONUNBUFFERED := 1
+PY := .venv/bin/python
+RASA := .venv-rasa/bin/python
+
+.PHONY: help
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## make the two Python environments (does nothing when nothing changed)
+	@deploy/setup.sh
+
+.PHONY: build
+build: setup ## build the index from the approved passages, and train the dialogue (only what changed)
+	@$(PY) -m knowledge build
+	@$(RASA) -m bot.rasa_server --train
+
+.PHONY: run
+run: build ## start everything; opens on http://localhost:8000
+	@exec $(PY) -m bot
+
+.PHONY: chat
+chat: ## talk with the running assistant in this terminal
+	@$(PY) -m bot.terminal
+
+.PHONY: check
+check: setup ## lint the articles and say where each passage stands
+	@$(PY) -m knowledge check
+
+.PHONY: lint
+lint: setup ## ruff and mypy
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+.PHONY: test
+test: build lint ## everything: lint, types, rasa data validate, unit, end-to-end and browser tests
+	@$(PY) -m pytest
+
+.PHONY: test-fast
+test-fast: setup ## the tests that start no process and train nothing
+	@$(PY) -m pytest -m "not slow and not browser"
+
+.PHONY: lock
+lock: setup ## resolve the exact versions of all packages anew
+	@deploy/lock.sh
+
+.PHONY: clean
+clean: ## remove what was built; environments, secrets and databases stay
+	@rm -rf knowledge/build var/models .pytest_cache .mypy_cache .ruff_cache

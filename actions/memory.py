@@ -1,0 +1,66 @@
+"""What the dialogue remembers, read from a tracker's slots and written back as events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+
+KEPT_QUESTIONS = 3
+KEPT_PASSAGES = 30
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The slots that answers depend on.
+
+    Attributes:
+        question: What the patient just wrote.
+        previous: Their earlier questions, oldest first.
+        shown: Ids of passages given so far, oldest first.
+        last_passage: The passage that "simpler", "more" and "where from" are about; empty when there is none.
+        red_flag: The kind of the last red flag that no answer has repeated yet; empty when there is none.
+        misses: How many questions in a row had no answer.
+    """
+
+    question: str
+    previous: tuple[str, ...]
+    shown: tuple[str, ...]
+    last_passage: str
+    red_flag: str
+    misses: int
+
+    @classmethod
+    def of(cls, tracker: Tracker) -> Memory:
+        """Read a tracker."""
+        return cls(
+            question=str(tracker.latest_message.get("text") or ""),
+            previous=tuple(tracker.get_slot("previous_questions") or ()),
+            shown=tuple(tracker.get_slot("shown_passages") or ()),
+            last_passage=tracker.get_slot("last_passage") or "",
+            red_flag=tracker.get_slot("red_flag") or "",
+            misses=int(tracker.get_slot("no_answers") or 0),
+        )
+
+    def asked(self) -> list[Event]:
+        """Remember the question that was just asked."""
+        questions = [*self.previous, self.question][-KEPT_QUESTIONS:]
+        return [SlotSet("last_question", self.question), SlotSet("previous_questions", questions)]
+
+    def answered(self, passages: list[str]) -> list[Event]:
+        """Remember the passages just given; a red flag has then been repeated."""
+        shown = [*(p for p in self.shown if p not in passages), *passages][-KEPT_PASSAGES:]
+        return [
+            SlotSet("shown_passages", shown),
+            SlotSet("last_passage", passages[0]),
+            SlotSet("no_answers", 0),
+            SlotSet("red_flag", None),
+        ]
+
+    def missed(self) -> list[Event]:
+        """Remember that the question had no answer."""
+        return [SlotSet("no_answers", self.misses + 1)]

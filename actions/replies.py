@@ -1,0 +1,66 @@
+"""Builds the one JSON message that leaves the action server. Pure functions."""
+
+from __future__ import annotations
+
+import json
+
+from actions.memory import Memory
+from actions.services import Services
+from actions.wording import Reply
+from knowledge.answering import answer_as_json
+from knowledge.models import Answer, Refusal, Suggestion
+
+RELATED_BUTTONS = 2
+MISSES_BEFORE_PERSON = 2
+
+
+def payload(intent: str, **slots: str) -> str:
+    """A Rasa payload: `/ask_passage{"passage": "leaky-gut#1"}`."""
+    return f"/{intent}{json.dumps(slots)}" if slots else f"/{intent}"
+
+
+def passage_button(suggestion: Suggestion) -> dict[str, str]:
+    """A button that shows one passage."""
+    return {"label": suggestion.question, "payload": payload("ask_passage", passage=suggestion.passage)}
+
+
+def answer_reply(answer: Answer, services: Services, memory: Memory, *, lead_in: str = "") -> Reply:
+    """An answer with its next steps, and after a red flag the number to call."""
+    reply = answer_as_json(answer)
+    reply.pop("related", None)
+    reply["text"] = lead_in
+    reply["notice"] = " ".join(filter(None, (_safety_line(services, memory), answer.notice))) or None
+    first = answer.passages[0].passage
+    fresh = [s for s in answer.related if s.passage not in memory.shown]
+    reply["buttons"] = [passage_button(suggestion) for suggestion in fresh[:RELATED_BUTTONS]]
+    if first.simple and not answer.simple:
+        reply["buttons"].append({"label": "Say it simpler", "payload": payload("say_simpler")})
+    reply["buttons"].append({"label": "Save for my appointment", "payload": "client:save"})
+    return reply
+
+
+def refusal_reply(refusal: Refusal, services: Services, memory: Memory, *, off_topic: bool) -> Reply:
+    """The honest "I don't know", filed for the clinicians; the second in a row offers a person."""
+    near = [passage_button(suggestion) for suggestion in refusal.nearest]
+    if memory.misses + 1 >= MISSES_BEFORE_PERSON:
+        name = "no_answer_twice"
+    elif off_topic and not near:
+        name = "out_of_scope"
+    else:
+        name = "no_answer_near" if near else "no_answer"
+    reply = services.wording.reply(name, buttons=near, phone=services.clinic.phone_display)
+    reply["notice"] = _safety_line(services, memory)
+    reply["file_question"] = True
+    reply["probability"] = round(refusal.probability, 4)
+    return reply
+
+
+def _safety_line(services: Services, memory: Memory) -> str | None:
+    if not memory.red_flag:
+        return None
+    numbers = services.clinic.emergency
+    name = f"after_{memory.red_flag}" if f"after_{memory.red_flag}" in services.wording else "after_emergency"
+    reply = services.wording.reply(
+        name, emergency=numbers.emergency, crisis=numbers.crisis, poison=numbers.poison, phone=services.clinic.phone_display
+    )
+    return str(reply["text"])

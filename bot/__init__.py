@@ -1,0 +1,1 @@
+"""What patients talk to: gateway, safety screen, dialogue data, widget, Telegram."""

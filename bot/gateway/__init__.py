@@ -1,0 +1,1 @@
+"""The only public door: chat API, widget files, Telegram, health."""

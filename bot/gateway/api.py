@@ -1,0 +1,255 @@
+"""The chat API of docs/chat-api.md."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bot.gateway.conversation import Incoming
+from bot.gateway.errors import ApiError
+from bot.gateway.house import House
+from bot.gateway.replies import Passage, Reply
+from bot.gateway.summary import Summary, summarise
+
+router = APIRouter(prefix="/api/v1")
+
+LONGEST = 20_000
+"""Characters of one message. Beyond `conversation.MAX_TEXT` only the safety screen reads it."""
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class MessageIn(_In):
+    """A patient's message: either text or a pressed button."""
+
+    client_message_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    text: str | None = Field(default=None, min_length=1, max_length=LONGEST)
+    button: str | None = Field(default=None, min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> MessageIn:
+        if (self.text is None) == (self.button is None):
+            raise ValueError("send either text or button")
+        return self
+
+
+class FeedbackIn(_In):
+    """A rating of one reply."""
+
+    reply_id: str = Field(min_length=1, max_length=32)
+    rating: Literal["up", "down"]
+    reason: str = Field(default="", max_length=500)
+
+
+class Numbers(BaseModel):
+    """The numbers that are on screen at all times."""
+
+    emergency: str
+    crisis: str
+    poison: str
+
+
+class ClinicOut(BaseModel):
+    """What the widget shows of the clinic."""
+
+    name: str
+    phone: str
+    phone_uri: str
+    open_now: bool
+    opens_at: str | None
+    hours_text: str
+    emergency: Numbers
+
+
+class ButtonOut(BaseModel):
+    """A button as a channel gets it."""
+
+    label: str
+    value: str
+
+
+class ReplyOut(BaseModel):
+    """A reply as the widget gets it."""
+
+    id: str
+    kind: str
+    text: str
+    passages: tuple[Passage, ...]
+    disclaimer: str | None
+    notice: str | None
+    buttons: list[ButtonOut]
+
+
+class Replies(BaseModel):
+    """What a message got."""
+
+    replies: list[ReplyOut]
+
+
+class SessionOut(Replies):
+    """A new session."""
+
+    token: str
+    expires_at: str
+    clinic: ClinicOut
+
+
+class Entry(BaseModel):
+    """One line of the conversation so far."""
+
+    role: Literal["user", "bot"]
+    at: str
+    text: str | None = None
+    client_message_id: str | None = None
+    reply: ReplyOut | None = None
+
+
+class History(BaseModel):
+    """The conversation so far, oldest first."""
+
+    messages: list[Entry]
+
+
+def house_of(request: Request) -> House:
+    """The parts of the running gateway."""
+    house: House = request.app.state.house
+    return house
+
+
+HouseDep = Annotated[House, Depends(house_of)]
+
+
+def address_of(request: Request, house: House) -> str:
+    """The address a request came from; `X-Forwarded-For` counts only behind a trusted proxy."""
+    peer = request.client.host if request.client else "unknown"
+    if peer in house.settings.proxies:
+        forwarded = request.headers.get("x-forwarded-for", "").split(",")[-1].strip()
+        return forwarded or peer
+    return peer
+
+
+def _limited(request: Request, house: HouseDep) -> None:
+    wait = house.address_limit.wait(address_of(request, house))
+    if wait:
+        raise ApiError.rate_limited(wait)
+
+
+async def _session(request: Request, house: HouseDep) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    session_id = house.signatures.session_id(token.strip()) if scheme.lower() == "bearer" else None
+    if session_id is None or not await house.in_thread(house.store.is_live, session_id):
+        raise ApiError(401, "session_expired", "This conversation has ended. Open a new one.")
+    return session_id
+
+
+Limited = Depends(_limited)
+SessionDep = Annotated[str, Depends(_session)]
+
+
+@router.get("/clinic", dependencies=[Limited])
+async def clinic(house: HouseDep) -> ClinicOut:
+    """The clinic's name, numbers and hours."""
+    return clinic_out(house)
+
+
+@router.post("/sessions", status_code=201, dependencies=[Limited])
+async def open_session(request: Request, house: HouseDep) -> SessionOut:
+    """Open a session. The server mints the token; a client cannot choose one."""
+    wait = house.session_limit.wait(address_of(request, house))
+    if wait:
+        raise ApiError.rate_limited(wait)
+    session_id, token = house.signatures.new_session()
+    expires, replies = await house.conversations.open(session_id, "web")
+    return SessionOut(
+        token=token,
+        expires_at=_iso(expires),
+        clinic=clinic_out(house),
+        replies=[reply_out(house, session_id, reply) for reply in replies],
+    )
+
+
+@router.post("/messages", dependencies=[Limited])
+async def send(message: MessageIn, house: HouseDep, session_id: SessionDep) -> Replies:
+    """Say something. The same `client_message_id` again returns the same replies."""
+    wait = house.message_limit.wait(session_id)
+    if wait and not house.conversations.is_alarming(message.text):
+        raise ApiError.rate_limited(wait)
+    incoming = Incoming(message_id=message.client_message_id, text=message.text, button=message.button)
+    replies = await house.conversations.handle(session_id, incoming)
+    return Replies(replies=[reply_out(house, session_id, reply) for reply in replies])
+
+
+@router.get("/messages", dependencies=[Limited])
+async def history(house: HouseDep, session_id: SessionDep) -> History:
+    """The conversation so far."""
+    greeting = await house.in_thread(house.store.greeting, session_id)
+    entries = [Entry(role="bot", at=_iso(at), reply=reply_out(house, session_id, reply)) for at, reply in greeting]
+    for turn in await house.in_thread(house.store.turns, session_id):
+        at = _iso(turn.at)
+        entries.append(Entry(role="user", at=at, text=turn.text, client_message_id=turn.client_message_id))
+        entries.extend(Entry(role="bot", at=at, reply=reply_out(house, session_id, reply)) for reply in turn.replies)
+    return History(messages=entries)
+
+
+@router.post("/feedback", status_code=204, dependencies=[Limited])
+async def feedback(rating: FeedbackIn, house: HouseDep, session_id: SessionDep) -> Response:
+    """Rate a reply of this conversation."""
+    if await house.in_thread(house.store.reply, session_id, rating.reply_id) is None:
+        raise ApiError(404, "no_such_reply", "There is no such reply in this conversation.")
+    await house.in_thread(house.store.add_feedback, rating.reply_id, rating.rating, rating.reason)
+    return Response(status_code=204)
+
+
+@router.get("/summary", dependencies=[Limited])
+async def summary(house: HouseDep, session_id: SessionDep) -> Summary:
+    """ "Save for my appointment": made on the spot from the conversation, and stored nowhere."""
+    turns = await house.in_thread(house.store.turns, session_id)
+    return summarise(turns, clinic_out(house).model_dump(), datetime.now(house.clinic.zone).date())
+
+
+@router.delete("/session", status_code=204, dependencies=[Limited])
+async def erase(house: HouseDep, session_id: SessionDep) -> Response:
+    """Erase every trace of the conversation."""
+    await house.conversations.erase(session_id)
+    return Response(status_code=204)
+
+
+def clinic_out(house: House) -> ClinicOut:
+    """The clinic as of now."""
+    now = datetime.now(UTC)
+    opening = None if house.clinic.is_open(now) else house.clinic.next_opening(now)
+    numbers = house.clinic.emergency
+    return ClinicOut(
+        name=house.clinic.name,
+        phone=house.clinic.phone_display,
+        phone_uri=house.clinic.phone_uri,
+        open_now=house.clinic.is_open(now),
+        opens_at=opening.isoformat() if opening else None,
+        hours_text=house.clinic.hours_text(now),
+        emergency=Numbers(emergency=numbers.emergency, crisis=numbers.crisis, poison=numbers.poison),
+    )
+
+
+def reply_out(house: House, session_id: str, reply: Reply) -> ReplyOut:
+    """A reply with its button payloads replaced by signed values; links and the client's own actions stay."""
+    buttons = [
+        ButtonOut(label=button.label, value=_button_value(house, session_id, reply, position, button.payload))
+        for position, button in enumerate(reply.buttons)
+    ]
+    shown: dict[str, Any] = reply.model_dump(include={"id", "kind", "text", "disclaimer", "notice"})
+    return ReplyOut(**shown, passages=reply.passages, buttons=buttons)
+
+
+def _button_value(house: House, session_id: str, reply: Reply, position: int, payload: str) -> str:
+    if payload.startswith(("tel:", "sms:", "client:")):
+        return payload
+    return house.signatures.button(session_id, reply.id, position)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.replace(tzinfo=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

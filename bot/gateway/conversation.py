@@ -1,0 +1,232 @@
+"""One message in, replies out: the same path for every channel.
+
+safety screen -> (alarm: its reply alone) -> dialogue -> (down: outage reply) -> stored, then returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.gateway import words
+from bot.gateway.callbacks import CallbackBox
+from bot.gateway.deidentify import deidentify
+from bot.gateway.rasa_client import DialogueOutage, RasaClient
+from bot.gateway.replies import Reply, reply_from_message
+from bot.gateway.security import Signatures
+from bot.gateway.store import Store
+from bot.safety import RedFlag, SafetyScreen, SafetyWords
+from knowledge.clinic import Clinic
+
+logger = logging.getLogger("vagus.gateway")
+
+MAX_TEXT = 2_000
+"""Characters that go to the dialogue. The safety screen sees all that was sent, up to the channel's own limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What a channel hands over: either typed text or a pressed button."""
+
+    message_id: str
+    text: str | None = None
+    button: str | None = None
+
+
+class Conversations:
+    """Runs conversations, one message at a time each, many side by side."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        dialogue: RasaClient,
+        screen: SafetyScreen,
+        safety_words: SafetyWords,
+        signatures: Signatures,
+        callbacks: CallbackBox,
+        clinic: Clinic,
+        lifetime: timedelta,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._dialogue = dialogue
+        self._screen = screen
+        self._safety_words = safety_words
+        self._signatures = signatures
+        self._callbacks = callbacks
+        self._clinic = clinic
+        self.lifetime = lifetime
+        self._clock = clock
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._telling: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def screens(self) -> bool:
+        """Whether the safety screen runs whole, classifier included."""
+        return self._screen.learned
+
+    def is_alarming(self, text: str | None) -> bool:
+        """Whether a message may not be turned away by a rate limit."""
+        flag = self._screen.screen(text) if text else None
+        return flag is not None and flag.level == "alarm"
+
+    async def open(self, session_id: str, channel: str) -> tuple[datetime, list[Reply]]:
+        """Open a session; returns when it expires (naive UTC) and its greeting."""
+        expires = await asyncio.to_thread(self._store.open_session, session_id, channel, self.lifetime)
+        greeting = [words.greeting(self._clinic)]
+        await asyncio.to_thread(self._store.add_replies, session_id, greeting)
+        return expires, greeting
+
+    async def handle(self, session_id: str, incoming: Incoming) -> list[Reply]:
+        """Answer one message. The same message id again returns the same replies; nothing runs twice."""
+        async with self._turn_of(session_id):
+            text, payload = await self._read(session_id, incoming)
+            turn = await asyncio.to_thread(self._store.begin_turn, session_id, incoming.message_id, text)
+            if turn.answered:
+                return list(turn.replies)
+            if incoming.button is not None:
+                replies = await self._press(session_id, payload)
+            else:
+                previous = await asyncio.to_thread(self._store.last_texts, session_id, turn.id, 2)
+                replies = await self._answer_text(session_id, text, previous)
+            await asyncio.to_thread(self._store.finish_turn, session_id, turn.id, replies)
+            return replies
+
+    async def erase(self, session_id: str) -> None:
+        """Delete every trace of a session. What Rasa holds goes now, or as soon as Rasa is back."""
+        async with self._turn_of(session_id):
+            await asyncio.to_thread(self._store.erase, session_id)
+            await self.forget_pending()
+
+    async def forget_pending(self) -> None:
+        """Have Rasa forget the sessions that were erased; those it cannot forget now stay pending."""
+        for session_id in await asyncio.to_thread(self._store.pending_erasures):
+            try:
+                await self._dialogue.forget(session_id)
+            except DialogueOutage:
+                return
+            await asyncio.to_thread(self._store.erasure_done, session_id)
+
+    async def close(self) -> None:
+        """Wait for what runs in the background."""
+        await asyncio.gather(*self._telling.values(), return_exceptions=True)
+
+    @asynccontextmanager
+    async def _turn_of(self, session_id: str) -> AsyncIterator[None]:
+        """One turn at a time in each session: Rasa loses events when two run at once."""
+        lock, users = self._locks.get(session_id, (asyncio.Lock(), 0))
+        self._locks[session_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(session_id)
+            if users > 1:
+                self._locks[session_id] = (lock, users - 1)
+
+    async def _read(self, session_id: str, incoming: Incoming) -> tuple[str, str]:
+        """The words to show in the history, and a button's payload ('' when the button is not ours)."""
+        if incoming.button is None:
+            return printable(incoming.text or ""), ""
+        named = self._signatures.button_of(session_id, incoming.button)
+        reply = await asyncio.to_thread(self._store.reply, session_id, named[0]) if named else None
+        if named is None or reply is None or named[1] >= len(reply.buttons):
+            return "(button)", ""
+        button = reply.buttons[named[1]]
+        return button.label, button.payload
+
+    async def _answer_text(self, session_id: str, text: str, previous: Sequence[str]) -> list[Reply]:
+        flag = self._screen.screen(text, previous=previous)
+        if flag is not None:
+            await asyncio.to_thread(self._store.count_flag, flag.kind, flag.level, flag.group)
+            logger.info("red flag kind=%s level=%s group=%d", flag.kind, flag.level, flag.group)
+            self._tell_of_flag(session_id, flag)
+            if flag.level == "alarm":
+                return [reply_from_message(self._safety_words.reply(flag, self._numbers()))]
+        if len(text) > MAX_TEXT:
+            replies = [words.too_long()]
+        elif not any(character.isalnum() for character in text):
+            replies = [words.unreadable()]
+        else:
+            replies = await self._ask(session_id, not_a_command(text))
+        if flag is not None:
+            replies[0] = replies[0].with_notice(self._safety_words.check_line(flag, self._numbers()))
+        return replies
+
+    async def _press(self, session_id: str, payload: str) -> list[Reply]:
+        """Follow a button: a question that it asks for the patient (`text:...`), or a command of ours."""
+        if not payload:
+            return [words.stale_button()]
+        asked = payload.removeprefix("text:")
+        return await self._ask(session_id, not_a_command(asked) if asked != payload else payload)
+
+    async def _ask(self, session_id: str, message: str) -> list[Reply]:
+        started = asyncio.get_running_loop().time()
+        try:
+            if session_id in self._telling:
+                await self._telling[session_id]
+            messages = await self._dialogue.send(session_id, message)
+            replies = [reply_from_message(message) for message in messages]
+        except (DialogueOutage, ValueError) as error:
+            reason = error if isinstance(error, DialogueOutage) else type(error).__name__
+            logger.warning("dialogue outage: %s", reason)
+            return [words.outage(self._clinic, self._clock())]
+        for sent, reply in zip(messages, replies, strict=True):
+            await self._take_in(session_id, sent)
+            logger.info("reply kind=%s passages=%s", reply.kind, ",".join(p.id for p in reply.passages))
+        logger.info("dialogue took %.0f ms", 1000 * (asyncio.get_running_loop().time() - started))
+        return replies
+
+    async def _take_in(self, session_id: str, message: Mapping[str, Any]) -> None:
+        """Keep what the dialogue hands over beside its words: an unanswered question, a callback request."""
+        if message.get("file_question"):
+            await self._file_question(session_id)
+        if isinstance(message.get("callback"), dict):
+            await asyncio.to_thread(self._callbacks.file, session_id, message["callback"])
+
+    async def _file_question(self, session_id: str) -> None:
+        turns = await asyncio.to_thread(self._store.turns, session_id)
+        if turns:
+            await asyncio.to_thread(self._store.file_question, deidentify(turns[-1].text))
+
+    def _tell_of_flag(self, session_id: str, flag: RedFlag) -> None:
+        """Let the dialogue know. The patient's reply does not wait for it; their next message does."""
+        payload = json.dumps({"kind": flag.kind, "group": flag.group})
+
+        async def tell() -> None:
+            try:
+                await self._dialogue.tell(session_id, f"/red_flag{payload}")
+            except DialogueOutage as error:
+                logger.warning("dialogue not told of a red flag: %s", error)
+            finally:
+                self._telling.pop(session_id, None)
+
+        self._telling[session_id] = asyncio.create_task(tell())
+
+    def _numbers(self) -> dict[str, str]:
+        return {**self._clinic.emergency.model_dump(), "clinic": self._clinic.phone_display}
+
+
+def printable(text: str) -> str:
+    """Text without control characters (null bytes among them); line breaks and every script stay."""
+    kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs", "Cn"))
+    return "".join(kept).strip()
+
+
+def not_a_command(text: str) -> str:
+    """Text that Rasa cannot take for a command: no slash at its start, whatever stands before or after it.
+
+    Example:
+        >>> not_a_command(' /red_flag{"kind": "x"}')
+        'red_flag{"kind": "x"}'
+    """
+    return re.sub(r"^[\s/\u2044\u2215\uff0f]+", "", text) or "help"

@@ -1,0 +1,122 @@
+"""The parts of a running gateway, built once at start-up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ParamSpec, TypeVar
+
+import httpx
+
+from bot.gateway.callbacks import CallbackBox
+from bot.gateway.conversation import Conversations
+from bot.gateway.limits import RateLimit
+from bot.gateway.rasa_client import RasaClient
+from bot.gateway.security import Signatures, load_secret
+from bot.gateway.settings import GatewaySettings
+from bot.gateway.store import Store
+from bot.safety import SafetyScreen, SafetyWords
+from knowledge.clinic import Clinic, load_clinic
+
+logger = logging.getLogger("vagus.gateway")
+
+SWEEP_SECONDS = 60.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the routes and the Telegram front work with."""
+
+    settings: GatewaySettings
+    clinic: Clinic
+    store: Store
+    dialogue: RasaClient
+    signatures: Signatures
+    conversations: Conversations
+    address_limit: RateLimit
+    session_limit: RateLimit
+    message_limit: RateLimit
+
+    @classmethod
+    def open(cls, settings: GatewaySettings) -> House:
+        """Open everything.
+
+        Raises:
+            SettingsError: If clinic.yml or a secret cannot be used.
+        """
+        clinic = load_clinic(settings.clinic)
+        settings.var.mkdir(parents=True, exist_ok=True)
+        store = Store(settings.database_url)
+        dialogue = RasaClient(settings.rasa_url, settings.rasa_timeout)
+        signatures = Signatures(load_secret(settings.var / "secret.key"))
+        conversations = Conversations(
+            store=store,
+            dialogue=dialogue,
+            screen=SafetyScreen.load(settings.encoder),
+            safety_words=SafetyWords.load(),
+            signatures=signatures,
+            callbacks=CallbackBox(store, settings.var / "callback.key", settings),
+            clinic=clinic,
+            lifetime=timedelta(hours=settings.session_hours),
+        )
+        return cls(
+            settings=settings,
+            clinic=clinic,
+            store=store,
+            dialogue=dialogue,
+            signatures=signatures,
+            conversations=conversations,
+            address_limit=RateLimit(settings.requests_per_minute, 60),
+            session_limit=RateLimit(settings.sessions_per_hour, 3600),
+            message_limit=RateLimit(settings.messages_per_minute, 60),
+        )
+
+    async def close(self) -> None:
+        """Close everything, in order."""
+        await self.conversations.close()
+        await self.dialogue.close()
+        self.store.close()
+
+    async def in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a store call off the event loop."""
+        return await asyncio.to_thread(call, *args, **kwargs)
+
+    async def sweep_forever(self) -> None:
+        """Delete what outlived its retention, and have Rasa forget what was erased, once a minute."""
+        while True:
+            try:
+                retention = timedelta(hours=self.settings.retention_hours)
+                for session_id in await self.in_thread(self.store.expired, retention):
+                    await self.conversations.erase(session_id)
+                await self.conversations.forget_pending()
+            except Exception:
+                logger.exception("sweep failed; it runs again in %d s", SWEEP_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def parts(self) -> dict[str, bool]:
+        """Which parts work right now."""
+        try:
+            await self.in_thread(self.store.ping)
+            storage = True
+        except Exception:
+            logger.exception("storage check failed")
+            storage = False
+        return {
+            "storage": storage,
+            "safety": True,
+            "dialogue": await self.dialogue.healthy(),
+            "answers": await self._answers_healthy(),
+        }
+
+    async def _answers_healthy(self) -> bool:
+        try:
+            async with httpx.AsyncClient(base_url=self.settings.action_url, timeout=2.0, trust_env=False) as http:
+                return (await http.get("/health")).is_success
+        except httpx.HTTPError:
+            return False

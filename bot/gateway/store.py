@@ -1,0 +1,323 @@
+"""Everything the gateway remembers, in SQLite or PostgreSQL: sessions, turns, replies, and what the clinic may see.
+
+Synchronous on purpose: every call is a few short statements. Callers on the event loop go through `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from bot.gateway.replies import Reply
+
+_META = MetaData()
+SESSIONS = Table(
+    "sessions",
+    _META,
+    Column("id", String(64), primary_key=True),
+    Column("channel", String(16), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("expires_at", DateTime, nullable=False, index=True),
+)
+TURNS = Table(
+    "turns",
+    _META,
+    Column("id", Integer, primary_key=True),
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("client_message_id", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("answered", Boolean, nullable=False, default=False),
+    UniqueConstraint("session_id", "client_message_id"),
+)
+REPLIES = Table(
+    "replies",
+    _META,
+    Column("id", String(32), primary_key=True),
+    Column("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), nullable=True),
+    Column("position", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+FEEDBACK = Table(
+    "feedback",
+    _META,
+    Column("reply_id", ForeignKey("replies.id", ondelete="CASCADE"), primary_key=True),
+    Column("rating", String(8), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+UNANSWERED = Table(
+    "unanswered",
+    _META,
+    Column("id", Integer, primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+CALLBACKS = Table(
+    "callbacks",
+    _META,
+    Column("id", Integer, primary_key=True),
+    Column("session_id", String(64), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", DateTime, nullable=False),
+)
+FLAG_COUNTS = Table(
+    "flag_counts",
+    _META,
+    Column("day", String(10), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("level", String(16), primary_key=True),
+    Column("group", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+ERASURES = Table(
+    "erasures",
+    _META,
+    Column("session_id", String(64), primary_key=True),
+    Column("at", DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of the patient's, with the replies it got (empty until it was answered)."""
+
+    id: int
+    client_message_id: str
+    text: str
+    at: datetime
+    answered: bool
+    replies: tuple[Reply, ...]
+
+
+def utc_now() -> datetime:
+    """Now, naive UTC, as the tables hold it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Store:
+    """The gateway's tables."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        _META.create_all(self._engine)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def ping(self) -> None:
+        """Raise SQLAlchemy's error if the database cannot be used."""
+        with self._engine.connect() as connection:
+            connection.execute(select(SESSIONS.c.id).limit(1)).first()
+
+    def open_session(self, session_id: str, channel: str, lifetime: timedelta) -> datetime:
+        """Record a session; returns when it expires. A session that is there already is prolonged."""
+        now = utc_now()
+        expires = now + lifetime
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                update(SESSIONS).where(SESSIONS.c.id == session_id).values(expires_at=expires)
+            ).rowcount
+            if not changed:
+                connection.execute(
+                    insert(SESSIONS).values(id=session_id, channel=channel, created_at=now, expires_at=expires)
+                )
+        return expires
+
+    def is_live(self, session_id: str) -> bool:
+        """Whether a session is there and has not expired."""
+        with self._engine.connect() as connection:
+            expires = connection.execute(select(SESSIONS.c.expires_at).where(SESSIONS.c.id == session_id)).scalar()
+        return expires is not None and expires > utc_now()
+
+    def begin_turn(self, session_id: str, client_message_id: str, text: str) -> Turn:
+        """Record a message before anything is done with it; the same id again gives the turn that is there already."""
+        try:
+            with self._engine.begin() as connection:
+                values = {"session_id": session_id, "client_message_id": client_message_id, "text": text}
+                connection.execute(insert(TURNS).values(**values, at=utc_now(), answered=False))
+        except IntegrityError:
+            pass  # a duplicate: the turn that stands is read below; anything else makes that read fail
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                select(TURNS).where(TURNS.c.session_id == session_id, TURNS.c.client_message_id == client_message_id)
+            ).one()
+            return _turn(connection, row)
+
+    def finish_turn(self, session_id: str, turn_id: int, replies: Sequence[Reply]) -> None:
+        """Record a turn's replies and mark it answered, in one transaction."""
+        with self._engine.begin() as connection:
+            _insert_replies(connection, session_id, turn_id, replies)
+            connection.execute(update(TURNS).where(TURNS.c.id == turn_id).values(answered=True))
+
+    def add_replies(self, session_id: str, replies: Sequence[Reply]) -> None:
+        """Record replies that answer no message, such as the greeting."""
+        with self._engine.begin() as connection:
+            _insert_replies(connection, session_id, None, replies)
+
+    def greeting(self, session_id: str) -> list[tuple[datetime, Reply]]:
+        """Replies that answer no message, oldest first."""
+        query = select(REPLIES).where(REPLIES.c.session_id == session_id, REPLIES.c.turn_id.is_(None))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(REPLIES.c.at, REPLIES.c.position)).all()
+        return [(row.at, _reply(row)) for row in rows]
+
+    def turns(self, session_id: str) -> list[Turn]:
+        """A session's turns, oldest first."""
+        query = select(TURNS).where(TURNS.c.session_id == session_id).order_by(TURNS.c.id)
+        with self._engine.connect() as connection:
+            return [_turn(connection, row) for row in connection.execute(query).all()]
+
+    def last_texts(self, session_id: str, before: int, count: int) -> list[str]:
+        """The last `count` texts of a session before turn `before`, oldest first."""
+        query = select(TURNS.c.text).where(TURNS.c.session_id == session_id, TURNS.c.id < before)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(TURNS.c.id.desc()).limit(count)).scalars().all()
+        return list(reversed(rows))
+
+    def reply(self, session_id: str, reply_id: str) -> Reply | None:
+        """One reply of a session's, or None."""
+        query = select(REPLIES).where(REPLIES.c.id == reply_id, REPLIES.c.session_id == session_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return _reply(row) if row else None
+
+    def add_feedback(self, reply_id: str, rating: str, reason: str) -> None:
+        """Record or replace the rating of a reply."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(FEEDBACK).where(FEEDBACK.c.reply_id == reply_id))
+            connection.execute(insert(FEEDBACK).values(reply_id=reply_id, rating=rating, reason=reason, at=utc_now()))
+
+    def file_question(self, question: str) -> None:
+        """File a de-identified question that nothing approved answers. It belongs to no session."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(UNANSWERED).values(question=question, at=utc_now()))
+
+    def unanswered(self, limit: int = 100) -> list[str]:
+        """The latest filed questions."""
+        query = select(UNANSWERED.c.question).order_by(UNANSWERED.c.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    def add_callback(self, session_id: str, sealed: bytes) -> int:
+        """Record an encrypted callback request; returns its number."""
+        with self._engine.begin() as connection:
+            result = connection.execute(insert(CALLBACKS).values(session_id=session_id, sealed=sealed, at=utc_now()))
+            key = result.inserted_primary_key
+        return int(key[0]) if key else 0
+
+    def callbacks(self) -> list[bytes]:
+        """Every open callback request, oldest first, still encrypted."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(CALLBACKS.c.sealed).order_by(CALLBACKS.c.id)).scalars())
+
+    def count_flag(self, kind: str, level: str, group: int) -> None:
+        """Count a red flag by day, kind, level and group; never its words or who said it."""
+        key = {"day": utc_now().date().isoformat(), "kind": kind, "level": level, "group": group}
+        match = [FLAG_COUNTS.c[name] == value for name, value in key.items()]
+        with self._engine.begin() as connection:
+            changed = connection.execute(
+                update(FLAG_COUNTS).where(*match).values(count=FLAG_COUNTS.c.count + 1)
+            ).rowcount
+            if not changed:
+                connection.execute(insert(FLAG_COUNTS).values(**key, count=1))
+
+    def erase(self, session_id: str) -> None:
+        """Delete everything about a session, and note that Rasa must forget it too."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(CALLBACKS).where(CALLBACKS.c.session_id == session_id))
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session_id))
+            connection.execute(delete(ERASURES).where(ERASURES.c.session_id == session_id))
+            connection.execute(insert(ERASURES).values(session_id=session_id, at=utc_now()))
+
+    def pending_erasures(self) -> list[str]:
+        """Sessions that Rasa has not forgotten yet."""
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(ERASURES.c.session_id)).scalars())
+
+    def erasure_done(self, session_id: str) -> None:
+        """Rasa has forgotten the session."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(ERASURES).where(ERASURES.c.session_id == session_id))
+
+    def expired(self, retention: timedelta) -> list[str]:
+        """Sessions that ended longer ago than `retention` after they were opened."""
+        now = utc_now()
+        query = select(SESSIONS.c.id).where(SESSIONS.c.expires_at < now, SESSIONS.c.created_at < now - retention)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, future=True)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _on_connect(connection: Any, record: Any) -> None:
+            del record
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=NORMAL",
+                "foreign_keys=ON",
+                "busy_timeout=5000",
+                "secure_delete=ON",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _insert_replies(connection: Connection, session_id: str, turn_id: int | None, replies: Sequence[Reply]) -> None:
+    now = utc_now()
+    rows = [
+        {
+            "id": reply.id,
+            "session_id": session_id,
+            "turn_id": turn_id,
+            "position": position,
+            "body": reply.model_dump_json(),
+            "at": now,
+        }
+        for position, reply in enumerate(replies)
+    ]
+    if rows:
+        connection.execute(insert(REPLIES), rows)
+
+
+def _turn(connection: Connection, row: Any) -> Turn:
+    found = connection.execute(select(REPLIES).where(REPLIES.c.turn_id == row.id).order_by(REPLIES.c.position)).all()
+    replies = tuple(_reply(reply) for reply in found)
+    return Turn(row.id, row.client_message_id, row.text, row.at, row.answered, replies)
+
+
+def _reply(row: Any) -> Reply:
+    return Reply.model_validate(json.loads(row.body))

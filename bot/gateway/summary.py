@@ -1,0 +1,63 @@
+"""'Save for my appointment': the session's questions and the approved passages that answered them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel
+
+from bot.gateway.replies import Passage
+from bot.gateway.store import Turn
+from knowledge.models import DISCLAIMER
+
+
+class SummaryItem(BaseModel):
+    """A question and what it was answered with."""
+
+    question: str
+    passages: list[Passage]
+
+
+class Summary(BaseModel):
+    """A page to print and bring along."""
+
+    title: str
+    clinic: dict[str, Any]
+    made_on: str
+    items: list[SummaryItem]
+    questions_to_ask: list[str]
+    disclaimer: str
+    notice: str | None
+
+
+def summarise(turns: Sequence[Turn], clinic: dict[str, Any], today: date) -> Summary:
+    """Build the summary of a session from its turns. Only answers count; every word of theirs is an approved one."""
+    items: list[SummaryItem] = []
+    notice = None
+    for turn in turns:
+        for reply in turn.replies:
+            if reply.kind == "answer":
+                items.append(SummaryItem(question=turn.text, passages=list(reply.passages)))
+                notice = reply.notice or notice
+    return Summary(
+        title="For my appointment",
+        clinic=clinic,
+        made_on=today.isoformat(),
+        items=items,
+        questions_to_ask=questions_to_ask([passage for item in items for passage in item.passages]),
+        disclaimer=DISCLAIMER,
+        notice=notice.splitlines()[-1] if notice else None,
+    )
+
+
+def questions_to_ask(passages: Sequence[Passage]) -> list[str]:
+    """The questions that stand as list items in the passages, in order, each once."""
+    found = [
+        line.removeprefix("- ").strip()
+        for passage in passages
+        for line in passage.text.splitlines()
+        if line.startswith("- ") and line.rstrip().endswith("?")
+    ]
+    return list(dict.fromkeys(found))

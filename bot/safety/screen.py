@@ -1,0 +1,135 @@
+"""The screen itself: rules, classifier and conversation, put together into one verdict a message."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.safety.classifier import Classifier, Scores
+from bot.safety.errors import SafetyError
+from bot.safety.flags import RedFlag
+from bot.safety.normalise import SENTENCE, Message, Normaliser
+from bot.safety.rules import RuleBook, RuleMatch
+
+log = logging.getLogger(__name__)
+
+TURNS = 2
+"""How many earlier turns of the patient are read together with the present one."""
+
+_YES = re.compile(
+    r"^(yes|yeah|yep|yup|yea|ya|yes i (am|do|did|have)|i am|i do|i did|i have|sometimes|kind of|a little|maybe|i guess( so)?|all the time"
+    r"|every day|right now|si|si estoy|a veces|tal vez|lo estoy)( \w+){0,2}$"
+)
+_SHORT = 12
+"""Words: a longer message than this speaks for itself, and is not read as the other half of an earlier one."""
+
+
+class SafetyScreen:
+    """Screens messages. Make it once with `load`, then call `screen` for each message, from any thread.
+
+    Example:
+        >>> screen = SafetyScreen.load(None)
+        >>> screen.screen("my chest is tight and it goes down my left arm").kind
+        'emergency'
+    """
+
+    def __init__(self, normaliser: Normaliser, rules: RuleBook, classifier: Classifier | None) -> None:
+        """Put the layers together; `classifier` None means rules only."""
+        self._normalise = normaliser
+        self._rules = rules
+        self._classifier = classifier
+
+    @classmethod
+    def load(cls, encoder_folder: Path | None) -> SafetyScreen:
+        """Open the screen.
+
+        Args:
+            encoder_folder: The exported sentence encoder. None, or a folder that cannot be used, means rules only,
+                which is logged once.
+
+        Raises:
+            SafetyDataError: If a shipped rule or word list is damaged.
+        """
+        classifier = None
+        if encoder_folder is not None:
+            try:
+                classifier = Classifier.open(encoder_folder)
+            except SafetyError as error:
+                log.error("The safety classifier is off, rules alone are on: %s", error)
+        return cls(Normaliser(), RuleBook(), classifier)
+
+    @property
+    def learned(self) -> bool:
+        """Whether the classifier is on."""
+        return self._classifier is not None
+
+    def screen(self, text: str, *, previous: Sequence[str] = ()) -> RedFlag | None:
+        """Look for a red flag in one message.
+
+        Args:
+            text: What the patient wrote.
+            previous: The patient's earlier messages of this conversation, oldest first; the last two are read.
+
+        Returns:
+            The flag, or None. Never raises.
+        """
+        message = self._normalise(text)
+        flag = self._verdict(message)
+        if previous and (flag is None or flag.level == "check"):
+            flag = self._with_earlier(message, [self._normalise(turn) for turn in previous[-TURNS:]], flag)
+        return flag
+
+    def _verdict(self, message: Message) -> RedFlag | None:
+        if not message.words:
+            return None
+        matches = self._rules.matches(message)
+        scores = self._scores(message)
+        return decide(message, matches, scores)
+
+    def _scores(self, message: Message) -> Scores | None:
+        if self._classifier is None:
+            return None
+        try:
+            return self._classifier.score(message)
+        except (RuntimeError, ValueError) as error:
+            log.error("The safety classifier failed on a message; rules alone judged it: %s", type(error).__name__)
+            return None
+
+    def _with_earlier(self, message: Message, earlier: list[Message], flag: RedFlag | None) -> RedFlag | None:
+        """A flag that only shows when the last turns are read as one message, or a "yes" to our own question."""
+        if not message.words or not earlier:
+            return flag
+        before = self._verdict(earlier[-1])
+        if before is not None and before.level == "check" and _YES.match(message.text):
+            return RedFlag("alarm", before.kind, before.group, f"yes to: {before.evidence}", message.spanish)
+        if len(message.words) > _SHORT:
+            return flag
+        for turns in (earlier[-1:], earlier) if len(earlier) > 1 else (earlier,):
+            joined = self._verdict(_join([*turns, message]))
+            if joined is None or joined.level != "alarm":
+                continue
+            known = self._verdict(_join(turns))
+            if known is None or known.level != "alarm":
+                return RedFlag(joined.level, joined.kind, joined.group, f"over turns: {joined.evidence}", joined.spanish)
+        return flag
+
+
+def decide(message: Message, matches: Sequence[RuleMatch], scores: Scores | None) -> RedFlag | None:
+    """One verdict from what the rules and the classifier say."""
+    open_matches = [match for match in matches if match.excuse is None]
+    if open_matches:
+        rule = open_matches[0].rule
+        return RedFlag(rule.level, rule.kind, rule.group, rule.evidence, message.spanish)
+    return None
+
+
+def _join(turns: Sequence[Message]) -> Message:
+    """Several messages as one, a sentence end between them."""
+    words: list[str] = []
+    boundaries: list[int] = []
+    for turn in turns:
+        words.extend(turn.words)
+        boundaries.extend([SENTENCE, *turn.boundaries[1:]] if turn.words else [])
+    return Message(tuple(words), tuple(boundaries), any(turn.spanish for turn in turns))

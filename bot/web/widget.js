@@ -1,0 +1,163 @@
+/** Vagus chat, the launcher. docs/website.md lists its attributes and CSS properties. */
+(() => {
+  'use strict';
+
+  const SCRIPT = document.currentScript || document.querySelector('script[src*="widget.js"]');
+
+  const WORDS = {
+    en: { label: 'Ask a question', hide: 'Close', down: 'The chat cannot open right now. Please try again soon.', emergency: 'Emergency' },
+    es: { label: 'Haga una pregunta', hide: 'Cerrar', down: 'El chat no se puede abrir ahora. Intente más tarde.', emergency: 'Emergencia' },
+  };
+
+  const DARK = '{ --a: var(--vagus-accent, #86cfc8); --on: var(--vagus-on-accent, #06292a); --bg: #172022; --fg: #e9efee; --line: #3d4d4f }';
+  const CSS = `
+    :host { all: initial; position: fixed; z-index: var(--vagus-z, 99999); bottom: var(--vagus-offset, 20px); right: var(--vagus-offset, 20px);
+      font-family: var(--vagus-font, system-ui, "Segoe UI", Roboto, sans-serif); line-height: 1.45;
+      --a: var(--vagus-accent, #0d6466); --on: var(--vagus-on-accent, #fff); --bg: #fff; --fg: #1d2b2e; --line: #d5dddb }
+    :host([position=left]) { right: auto; left: var(--vagus-offset, 20px) }
+    @media (prefers-color-scheme: dark) { :host(:not([theme=light])) ${DARK} }
+    :host([theme=dark]) ${DARK}
+    [hidden] { display: none !important }
+    button { font: inherit; cursor: pointer; border: 0; background: none; color: inherit }
+    .go { display: flex; align-items: center; gap: 10px; min-height: 56px; padding: 0 22px; border: 1px solid transparent; border-radius: 28px; margin-left: auto;
+      font-weight: 600; background: var(--a) !important; color: var(--on); box-shadow: 0 6px 24px #08282840 }
+    .go svg { width: 24px; fill: currentColor; stroke: none }
+    .tip { display: flex; max-width: 280px; margin-bottom: 12px; padding: 12px 8px 12px 18px; border: 1px solid var(--line); border-radius: 16px;
+      background: var(--bg); color: var(--fg); box-shadow: 0 6px 24px #08282826 }
+    .tip p { margin: 0 0 4px } .tip a { color: var(--a) } .x { min-width: 28px; height: 28px }
+    :focus-visible { outline: 3px solid var(--a); outline-offset: 2px }
+    @media print { :host { display: none } }`;
+
+  function make(tag, attributes, ...children) {
+    const node = /svg|path/.test(tag) ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
+    Object.entries(attributes).forEach(([name, value]) => node.setAttribute(name, value));
+    node.append(...children);
+    return node;
+  }
+
+  /** Styles a shadow root under any CSP; an old browser gets a style element. */
+  function adopt(root, css) {
+    if (!root.adoptedStyleSheets) return root.append(make('style', {}, css));
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+  }
+
+  /** One value of this tab; a browser that forbids storage only forgets. */
+  function memo(key, value) {
+    try {
+      if (value) sessionStorage.setItem(key, value);
+      return sessionStorage.getItem(key);
+    } catch (error) {
+      return null;
+    }
+  }
+
+  class VagusChat extends HTMLElement {
+    constructor() {
+      super();
+      this.attachShadow({ mode: 'open' });
+      this.memo = memo;
+      this.onPageClick = this.onPageClick.bind(this);
+    }
+
+    connectedCallback() {
+      if (!this.button) this.build();
+      document.addEventListener('click', this.onPageClick);
+      if (memo('vagus:open') === '1' && matchMedia('(min-width: 481px)').matches) this.open(false);
+    }
+
+    disconnectedCallback() {
+      document.removeEventListener('click', this.onPageClick);
+      if (this.panel) this.panel.destroy();
+      this.panel = this.loading = null;
+    }
+
+    /** Address of the gateway, with a slash at the end. */
+    get base() {
+      const host = this.getAttribute('host');
+      return new URL('.', host ? `${host}/` : SCRIPT.src).href;
+    }
+
+    get language() {
+      const marked = this.closest('[lang]');
+      return marked && /^es/i.test(marked.lang) ? 'es' : 'en';
+    }
+
+    build() {
+      const [teaser, accent, label] = ['teaser', 'accent', 'label'].map((name) => this.getAttribute(name));
+      this.words = WORDS[this.language];
+      adopt(this.shadowRoot, CSS);
+      if (accent) this.style.setProperty('--vagus-accent', accent);
+      this.button = make('button', { class: 'go', 'aria-haspopup': 'dialog', 'aria-expanded': false },
+        make('svg', { viewBox: '0 0 24 24', 'aria-hidden': true }, make('path', { d: 'M6 3h12a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-6l-6 5v-5a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z' })),
+        label || this.words.label);
+      this.button.onclick = () => this.open();
+      this.shadowRoot.append(this.button);
+      if (teaser && !memo('vagus:tip')) this.showTip('note', [make('p', {}, teaser)]);
+    }
+
+    showTip(role, lines) {
+      const hide = make('button', { class: 'x', 'aria-label': this.words.hide }, '\u2715');
+      hide.onclick = () => this.hideTip() || this.button.focus();
+      this.hideTip();
+      this.tip = make('div', { class: 'tip', role }, make('div', {}, ...lines), hide);
+      this.button.before(this.tip);
+    }
+
+    hideTip() {
+      if (!this.tip) return;
+      this.tip.remove();
+      memo('vagus:tip', '1');
+    }
+
+    onPageClick(event) {
+      if (!event.target.closest('a[href$="#vagus-chat"]')) return;
+      event.preventDefault();
+      this.open();
+    }
+
+    /** Opens the chat. Without `focus` the page keeps the keyboard. */
+    async open(focus = true) {
+      try {
+        this.loading = this.loading || this.load();
+        await this.loading;
+        this.hideTip();
+        this.panel.open(focus);
+      } catch (error) {
+        this.loading = null;
+        console.error('vagus-chat', error);
+        this.showDown();
+      }
+    }
+
+    /** Closes the chat and gives focus back to the launcher. */
+    close() {
+      if (this.panel) this.panel.close();
+    }
+
+    async load() {
+      const [{ Panel }, response] = await Promise.all([import(`${this.base}web/panel.js`), fetch(`${this.base}web/panel.css`, { credentials: 'omit' })]);
+      if (!response.ok) throw new Error(`panel.css: ${response.status}`);
+      adopt(this.shadowRoot, await response.text());
+      this.panel = new Panel(this);
+    }
+
+    /** The numbers to call, from what the chat last knew or the page says. */
+    showDown() {
+      const { name, phone, emergency = {} } = (JSON.parse(memo(`vagus:${this.base}`)) || {}).clinic || {};
+      const numbers = [[name || this.getAttribute('name') || '', phone || this.getAttribute('phone')], [this.words.emergency, emergency.emergency || '911'], ['Crisis', emergency.crisis || '988']];
+      this.showTip('alert', [make('p', {}, this.words.down), ...numbers.filter(([, number]) => number)
+        .map(([label, number]) => make('p', {}, make('a', { href: `tel:${number.replace(/[^\d+]/g, '')}` }, `${label} ${number}`)))]);
+    }
+  }
+
+  function place() {
+    if (!document.querySelector('vagus-chat')) document.body.append(make('vagus-chat', SCRIPT ? SCRIPT.dataset : {}));
+  }
+
+  if (customElements.get('vagus-chat')) return;
+  customElements.define('vagus-chat', VagusChat);
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', place);
+  else place();
+})();

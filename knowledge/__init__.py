@@ -1,0 +1,1 @@
+"""Articles become approved, searchable passages, and passages become answers. Knows nothing of chat."""

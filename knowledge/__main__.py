@@ -1,0 +1,259 @@
+"""The knowledge base from the command line: `python -m knowledge import | check | review | build | search | ask | rollback`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from knowledge.clinic import load_clinic
+from knowledge.errors import KnowledgeError
+from knowledge.models import Answer, Refusal
+from knowledge.settings import KnowledgeSettings
+
+if TYPE_CHECKING:
+    from knowledge.answering import AnswerService
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, or 1 after an error or, for `check` and `ask`, when there is something to say no to."""
+    options = _parser().parse_args(arguments)
+    settings = KnowledgeSettings.from_env(os.environ)
+    try:
+        result: int = options.run(options, settings)
+    except KnowledgeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m knowledge", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+    importing = command("import", _import, "turn saved pages and documents into article drafts that wait for review")
+    importing.add_argument(
+        "paths", nargs="+", type=Path, help="HTML, Markdown, text, DOCX or PDF files, or folders of them"
+    )
+    importing.add_argument("--address", help="web address the document was saved from (one file only)")
+    checking = command("check", _check, "lint the articles and say where each passage stands")
+    checking.add_argument("--json", action="store_true", help="one JSON object a finding")
+    reviewing = command("review", _review, "walk through the passages that wait for a reviewer's decision")
+    reviewing.add_argument("--reviewer", help="the reviewer's name")
+    reviewing.add_argument("--credential", default="", help="such as MD or RN")
+    reviewing.add_argument(
+        "--sample", action="store_true", help="approve all that waits as sample content (demo mode only)"
+    )
+    reviewing.add_argument("--list", action="store_true", help="only list what waits")
+    command("build", _build, "build the index from what is approved and let it serve")
+    command("rollback", _rollback, "let the index before the current one serve again")
+    searching = command("search", _search, "show the passages nearest to a question, with their scores")
+    searching.add_argument("question")
+    searching.add_argument("--limit", type=int, default=5)
+    asking = command("ask", _ask, "answer a question as a patient would see it, without Rasa")
+    asking.add_argument("question", nargs="?")
+    asking.add_argument("--json", action="store_true", help="print the Answer as JSON")
+    asking.add_argument("--jsonl", action="store_true", help="read {text, previous} lines, write one answer a line")
+    return parser
+
+
+def _import(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.importer import import_document, importable
+
+    paths = importable(options.paths)
+    failed = 0
+    with _progress() as bar:
+        task = bar.add_task("Importing", total=len(paths))
+        for path in paths:
+            try:
+                result = import_document(path, settings.articles, address=options.address, today=_today(settings))
+            except KnowledgeError as error:
+                failed += 1
+                bar.console.print(f"error: {error}")
+            else:
+                bar.console.print(f"{result.status}: {result.article}" + (f"\n{result.diff}" if result.diff else ""))
+            bar.advance(task)
+    print(f"{len(paths) - failed} imported, {failed} failed. Next: `python -m knowledge check`, then `review`.")
+    return 1 if failed else 0
+
+
+def _check(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.builder import read_standings
+    from knowledge.linter import lint
+    from knowledge.vetting import expiring
+
+    today = _today(settings)
+    findings = lint(settings, today)
+    found = read_standings(settings, today)
+    for finding in findings:
+        print(json.dumps(finding.as_json()) if options.json else finding)
+    for standing in found:
+        if standing.status != "approved":
+            print(
+                f"{standing.status}: {standing.passage.id} {standing.passage.heading!r} is not served until it is approved"
+            )
+    for standing in expiring(found, today):
+        if standing.approval:
+            print(f"expires {standing.approval.expires}: {standing.passage.id} needs a new review")
+    counts = Counter(standing.status for standing in found)
+    errors = sum(finding.level == "error" for finding in findings)
+    print(
+        f"{len(found)} passages: "
+        + ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+        + f"; {errors} errors, {len(findings) - errors} warnings"
+    )
+    return 1 if errors or counts["approved"] < len(found) else 0
+
+
+def _review(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.builder import read_standings
+    from knowledge.linter import blocking
+    from knowledge.reviewing import SAMPLE_REVIEWER, Reviewer, approved_wordings, decide, queue, walk
+    from knowledge.vetting import Ledger
+
+    now = datetime.now(UTC)
+    ledger = Ledger(settings.approvals)
+    found = read_standings(settings, _today(settings))
+    blocked = blocking(settings, _today(settings))
+    open_ones = [standing for standing in found if standing.passage.id not in blocked]
+    for passage_id in sorted(blocked):
+        print(f"{passage_id}: cannot be approved while `check` shows an error for it")
+    if options.list:
+        for standing in queue(found):
+            print(f"{standing.status}: {standing.passage.id} {standing.passage.heading}")
+        return 0
+    if options.sample:
+        reviewer = Reviewer(SAMPLE_REVIEWER, "", sample=True)
+        note = "Shipped sample: lets the demo answer. Not a clinical review."
+        made = ledger.append(decide(s.passage, "approved", reviewer, note=note, now=now) for s in queue(open_ones))
+    else:
+        if not options.reviewer:
+            raise KnowledgeError(
+                "review: --reviewer: missing. Name the clinician who decides, such as --reviewer 'A. Name'."
+            )
+        reviewer = Reviewer(options.reviewer, options.credential)
+        words = approved_wordings(settings)
+        made = walk(open_ones, ledger, reviewer, ask=input, show=print, approved_words=words, now=now)
+    print(f"{made} decisions recorded. Next: `python -m knowledge build`.")
+    return 0
+
+
+def _build(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.builder import build
+
+    del options
+    with _progress() as bar:
+        task = bar.add_task("Embedding", total=None)
+        report = build(
+            settings, _today(settings), progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    out = Counter(standing.status for standing in report.standings if standing.status != "approved")
+    print(
+        f"index {report.name[:12]}: {report.passages} passages, {report.phrases} phrasings, {report.embedded} newly embedded"
+    )
+    if out:
+        print(
+            "not served: " + ", ".join(f"{count} {status}" for status, count in sorted(out.items())) + "; see `check`"
+        )
+    if not report.passages:
+        mode = load_clinic(settings.clinic).content_mode
+        print(f"warning: no approved passage in {mode} mode, so nothing clinical will be answered", file=sys.stderr)
+    return 0
+
+
+def _rollback(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.builder import rollback
+
+    del options
+    print(f"index {rollback(settings)[:12]} serves again; restart the action server to load it")
+    return 0
+
+
+def _search(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.answering import AnswerService
+
+    for hit in AnswerService.open(settings).search(options.question, limit=options.limit):
+        print(f"{hit.score:.3f}  {hit.passage.id:32}  {hit.passage.heading}")
+    return 0
+
+
+def _ask(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.answering import AnswerService, answer_as_json, refusal_as_json
+
+    service = AnswerService.open(settings)
+    if options.jsonl:
+        return _ask_lines(service, sys.stdin, sys.stdout)
+    if not options.question:
+        raise KnowledgeError('ask: question: missing. Write it in quotes: python -m knowledge ask "what is leaky gut?"')
+    outcome = service.ask(options.question)
+    if options.json:
+        as_json = answer_as_json(outcome) if isinstance(outcome, Answer) else refusal_as_json(outcome)
+        print(json.dumps(as_json, ensure_ascii=False, indent=2))
+    else:
+        _print_outcome(outcome)
+    return 0 if isinstance(outcome, Answer) else 1
+
+
+def _ask_lines(service: AnswerService, lines: TextIO, out: TextIO) -> int:
+    from knowledge.answering import answer_as_json, refusal_as_json
+
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            asked = json.loads(line)
+            text, previous = str(asked["text"]), [str(turn) for turn in asked.get("previous") or []]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise KnowledgeError(
+                f'ask: line {number}: not {{"text": ..., "previous": [...]}}. Mend the line.'
+            ) from error
+        outcome = service.ask(text, previous=previous)
+        as_json = answer_as_json(outcome) if isinstance(outcome, Answer) else refusal_as_json(outcome)
+        out.write(json.dumps(as_json, ensure_ascii=False) + "\n")
+        out.flush()
+    return 0
+
+
+def _print_outcome(outcome: Answer | Refusal) -> None:
+    if isinstance(outcome, Refusal):
+        print("No approved passage answers that.")
+        for suggestion in outcome.nearest:
+            print(f"  Near by: {suggestion.question}")
+        return
+    if outcome.notice:
+        print(outcome.notice + "\n")
+    for vetted in outcome.passages:
+        passage, approval = vetted.passage, vetted.approval
+        print(f"{passage.heading}\n\n{passage.text}\n")
+        print("Source: " + "; ".join(f"{s.name} ({s.year}), {s.address}" for s in passage.sources))
+        print(f"Reviewed: {approval.reviewer} {approval.credential}, {approval.at.date()}\n")
+    print(outcome.disclaimer)
+    for suggestion in outcome.related:
+        print(f"  Related: {suggestion.question}")
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _today(settings: KnowledgeSettings) -> date:
+    return datetime.now(load_clinic(settings.clinic).zone).date()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""articles -> index artifact: reads, cleans, splits, keeps what is approved, embeds what is new, switches `CURRENT`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from knowledge.cleaner import clean
+from knowledge.clinic import load_clinic
+from knowledge.encoder import Vectors
+from knowledge.errors import IndexArtifactError
+from knowledge.index import artifact_name, current_name, load_artifact, phrases_of, switch_current, write_artifact
+from knowledge.models import Passage, Vetted
+from knowledge.reader import read_articles
+from knowledge.settings import KnowledgeSettings
+from knowledge.splitter import split
+from knowledge.vetting import ContentMode, Ledger, Standing, servable, standings
+from knowledge.weights import DIMENSION, export_manifest, is_exported
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did."""
+
+    name: str
+    passages: int
+    phrases: int
+    embedded: int
+    standings: tuple[Standing, ...]
+
+
+def read_passages(settings: KnowledgeSettings) -> list[Passage]:
+    """Every passage of every article, in a fixed order."""
+    return [passage for article in read_articles(settings.articles) for passage in split(clean(article))]
+
+
+def read_standings(settings: KnowledgeSettings, today: date, mode: ContentMode | None = None) -> list[Standing]:
+    """Every passage with where it stands on `today`."""
+    mode = mode or load_clinic(settings.clinic).content_mode
+    return standings(read_passages(settings), Ledger(settings.approvals).read(), mode=mode, today=today)
+
+
+def build(
+    settings: KnowledgeSettings, today: date, *, progress: Callable[[int, int], object] = lambda done, total: None
+) -> BuildReport:
+    """Bring encoder and index up to date; does next to nothing when nothing changed.
+
+    Args:
+        settings: Where things are.
+        today: The day on which approvals must hold.
+        progress: Called with (texts embedded, texts to embed).
+
+    Raises:
+        KnowledgeError: If an article, the ledger or clinic.yml cannot be used. The old index goes on serving.
+    """
+    found = read_standings(settings, today)
+    passages = servable(found)
+    wanted = export_manifest()
+    if not is_exported(settings.encoder, wanted):
+        from knowledge.embedder import export_encoder  # torch: only an export and new texts need it
+
+        export_encoder(settings.encoder, wanted)
+    encoder = str(wanted["weights_sha256"])
+    name = artifact_name(passages, encoder)
+    embedded = 0
+    if not _is_sound(settings.build, name):
+        vectors, embedded = _vectors(settings.build, passages, encoder, progress)
+        write_artifact(settings.build, passages, vectors, encoder)
+    if current_name(settings.build) != name:
+        _remember_previous(settings.build)
+        switch_current(settings.build, name)
+    _sweep(settings.build)
+    return BuildReport(name, len(passages), len(phrases_of(passages)), embedded, tuple(found))
+
+
+def rollback(settings: KnowledgeSettings) -> str:
+    """Let the artifact before the current one serve again.
+
+    Raises:
+        IndexArtifactError: If there is none, or it is damaged.
+    """
+    previous = settings.build / "PREVIOUS"
+    name = previous.read_text(encoding="utf-8").strip() if previous.exists() else ""
+    if not name:
+        raise IndexArtifactError(f"{previous}: missing. There is no earlier index to go back to.")
+    load_artifact(settings.build, name, encoder=None)
+    _remember_previous(settings.build)
+    switch_current(settings.build, name)
+    return name
+
+
+def _is_sound(build_folder: Path, name: str) -> bool:
+    try:
+        load_artifact(build_folder, name, encoder=None)
+    except IndexArtifactError:
+        return False
+    return True
+
+
+def _vectors(
+    build_folder: Path, passages: list[Vetted], encoder: str, progress: Callable[[int, int], object]
+) -> tuple[Vectors, int]:
+    """One row for each phrase; those that the current artifact has are taken from it. Returns rows and how many are new."""
+    known = _known_vectors(build_folder, encoder)
+    texts = [phrase.text for phrase in phrases_of(passages)]
+    new = list(dict.fromkeys(text for text in texts if text not in known))
+    if new:
+        from knowledge.embedder import PassageEmbedder
+
+        done = 0
+
+        def step(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(done, len(new))
+
+        known.update(zip(new, PassageEmbedder().encode(new, progress=step), strict=True))
+    rows = np.array([known[text] for text in texts], dtype=np.float32).reshape(len(texts), DIMENSION)
+    return rows, len(new)
+
+
+def _known_vectors(build_folder: Path, encoder: str) -> dict[str, Vectors]:
+    name = current_name(build_folder)
+    if name is None:
+        return {}
+    try:
+        return load_artifact(build_folder, name, encoder=encoder).vectors()
+    except IndexArtifactError:
+        return {}
+
+
+def _remember_previous(build_folder: Path) -> None:
+    name = current_name(build_folder)
+    if name is not None:
+        (build_folder / "PREVIOUS").write_text(name + "\n", encoding="utf-8")
+
+
+def _sweep(build_folder: Path) -> None:
+    """Remove artifacts that neither serve nor can be rolled back to, and what a killed build left."""
+    kept: Iterable[str | None] = (current_name(build_folder), _read_previous(build_folder), "encoder")
+    for folder in build_folder.iterdir():
+        if (
+            folder.is_dir()
+            and folder.name not in kept
+            and (folder.name.startswith(".staged-") or len(folder.name) == 32)
+        ):
+            shutil.rmtree(folder)
+
+
+def _read_previous(build_folder: Path) -> str | None:
+    previous = build_folder / "PREVIOUS"
+    return previous.read_text(encoding="utf-8").strip() if previous.exists() else None

@@ -1,0 +1,264 @@
+"""The index artifact: an immutable folder named by the hash of what went into it, and `CURRENT`, which names one.
+
+knowledge/build/<sha>/passages.jsonl   passages with the approvals that let them be served
+                      phrases.jsonl    what each vector stands for: a heading, a text, or another way to ask
+                      dense.faiss      the vectors
+                      lexical/         BM25
+                      manifest.json    the format, the encoder, and the SHA-256 of every file above
+knowledge/build/CURRENT                the name of the folder that serves
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import faiss
+import numpy as np
+
+from knowledge.encoder import Vectors
+from knowledge.errors import IndexArtifactError
+from knowledge.lexical import LexicalIndex
+from knowledge.models import Approval, Passage, Source, Vetted
+
+FORMAT = 1
+FLAT_UP_TO = 100_000
+"""Vectors up to which exact search is used; above it, HNSW."""
+
+PhraseKind = Literal["heading", "text", "ask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One vector's text: `passage` is the position of the passage it points to."""
+
+    passage: int
+    kind: PhraseKind
+    text: str
+
+
+def phrases_of(passages: Sequence[Vetted]) -> list[Phrase]:
+    """Every text that gets a vector, in a fixed order."""
+    phrases: list[Phrase] = []
+    for position, vetted in enumerate(passages):
+        passage = vetted.passage
+        phrases.append(Phrase(position, "heading", passage.heading))
+        phrases.append(Phrase(position, "text", passage.text))
+        phrases.extend(Phrase(position, "ask", ask) for ask in passage.asks)
+    return phrases
+
+
+class PassageIndex:
+    """Passages, their vectors and their words, as loaded from one artifact."""
+
+    def __init__(
+        self, name: str, passages: Sequence[Vetted], phrases: Sequence[Phrase], dense: Any, lexical: LexicalIndex
+    ) -> None:
+        self.name = name
+        self.passages = tuple(passages)
+        self.phrases = tuple(phrases)
+        self.phrase_passage = np.array([phrase.passage for phrase in phrases], dtype=np.int64)
+        self.dense = dense
+        self.lexical = lexical
+        self.by_id = {vetted.passage.id: position for position, vetted in enumerate(self.passages)}
+
+    def vectors(self) -> dict[str, Vectors]:
+        """Every phrase's vector by its text, for the next build to keep."""
+        if not self.phrases:
+            return {}
+        rows = self.dense.reconstruct_n(0, self.dense.ntotal)
+        return {phrase.text: rows[row] for row, phrase in enumerate(self.phrases)}
+
+
+def dense_index(vectors: Vectors) -> Any:
+    """FAISS over unit vectors, by inner product: exact up to 100k vectors, HNSW above."""
+    if len(vectors) <= FLAT_UP_TO:
+        index = faiss.IndexFlatIP(vectors.shape[1])
+    else:
+        index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction = 128
+        index.hnsw.efSearch = 128
+    index.add(vectors)
+    return index
+
+
+def artifact_name(passages: Sequence[Vetted], encoder: str) -> str:
+    """The hash of everything that goes into an artifact: same input, same name."""
+    content = {
+        "format": FORMAT,
+        "encoder": encoder,
+        "passages": [_vetted_as_json(vetted) for vetted in passages],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
+
+
+def write_artifact(build: Path, passages: Sequence[Vetted], vectors: Vectors, encoder: str) -> str:
+    """Write an artifact whole, or not at all; an existing one of that name is kept.
+
+    Args:
+        build: Folder of artifacts.
+        passages: What may be served.
+        vectors: One unit row for each of `phrases_of(passages)`.
+        encoder: Fingerprint of the encoder's weights.
+
+    Returns:
+        The artifact's name. `CURRENT` is not touched; see `switch_current`.
+    """
+    name = artifact_name(passages, encoder)
+    final = build / name
+    if final.is_dir():
+        try:
+            load_artifact(build, name, encoder=None)
+        except IndexArtifactError:
+            shutil.rmtree(final)
+        else:
+            return name
+    build.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build, prefix=".staged-") as scratch:
+        staged = Path(scratch) / name
+        staged.mkdir()
+        _write_files(staged, passages, vectors)
+        _write_manifest(staged, passages, encoder)
+        staged.rename(final)
+    return name
+
+
+def _write_files(folder: Path, passages: Sequence[Vetted], vectors: Vectors) -> None:
+    phrases = phrases_of(passages)
+    _write_lines(folder / "passages.jsonl", [_vetted_as_json(vetted) for vetted in passages])
+    _write_lines(folder / "phrases.jsonl", [asdict(phrase) for phrase in phrases])
+    faiss.write_index(dense_index(vectors), str(folder / "dense.faiss"))
+    LexicalIndex.build([lexical_text(vetted.passage) for vetted in passages]).save(folder / "lexical")
+
+
+def lexical_text(passage: Passage) -> str:
+    """The bag of words by which a passage is found: its title, heading and phrasings weigh as much as its text."""
+    return "\n".join((passage.title, passage.heading, passage.heading, *passage.asks, passage.text))
+
+
+def _write_manifest(folder: Path, passages: Sequence[Vetted], encoder: str) -> None:
+    files = {str(p.relative_to(folder)): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    manifest = {
+        "format": FORMAT,
+        "encoder": encoder,
+        "passages": len(passages),
+        "phrases": len(phrases_of(passages)),
+        "files": files,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def switch_current(build: Path, name: str) -> None:
+    """Make an artifact the one that serves, atomically."""
+    staged = build / ".CURRENT.new"
+    with staged.open("w", encoding="utf-8") as file:
+        file.write(name + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(build / "CURRENT")
+
+
+def current_name(build: Path) -> str | None:
+    """The name of the artifact that serves, or None before the first build."""
+    try:
+        return (build / "CURRENT").read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def load_current(build: Path, *, encoder: str | None) -> PassageIndex:
+    """Load the artifact that `CURRENT` names. See `load_artifact`."""
+    name = current_name(build)
+    if name is None:
+        raise IndexArtifactError(f"{build / 'CURRENT'}: missing. Run `make build` to build the index.")
+    return load_artifact(build, name, encoder=encoder)
+
+
+def load_artifact(build: Path, name: str, *, encoder: str | None) -> PassageIndex:
+    """Load an artifact, after checking every file of it against the manifest.
+
+    Args:
+        build: Folder of artifacts.
+        name: Which one.
+        encoder: Fingerprint of the encoder that will encode the questions; None skips that check.
+
+    Raises:
+        IndexArtifactError: If a file is missing, truncated or altered, or the encoder is another. Nothing of a file is
+            parsed before its hash was checked.
+    """
+    folder = build / name
+    manifest = _checked_manifest(folder)
+    if encoder is not None and manifest["encoder"] != encoder:
+        raise IndexArtifactError(f"{folder}: built for another encoder than the exported one. Run `make build`.")
+    contents = {file: _checked_file(folder, file, digest) for file, digest in manifest["files"].items()}
+    passages = [
+        _vetted_from_json(json.loads(line)) for line in contents["passages.jsonl"].decode("utf-8").split("\n") if line
+    ]
+    phrases = [Phrase(**json.loads(line)) for line in contents["phrases.jsonl"].decode("utf-8").split("\n") if line]
+    dense = faiss.deserialize_index(np.frombuffer(contents["dense.faiss"], dtype=np.uint8))
+    if (len(passages), len(phrases), dense.ntotal) != (manifest["passages"], manifest["phrases"], len(phrases)):
+        raise IndexArtifactError(f"{folder}: its files do not fit one another. Run `make build`.")
+    return PassageIndex(name, passages, phrases, dense, LexicalIndex.load(folder / "lexical", len(passages)))
+
+
+def _checked_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise IndexArtifactError(f"{path}: missing. Run `make build`.") from error
+    except ValueError as error:
+        raise IndexArtifactError(f"{path}: not valid JSON. Run `make build`.") from error
+    needed = {"passages.jsonl", "phrases.jsonl", "dense.faiss"}
+    if (
+        not isinstance(manifest, dict)
+        or manifest.get("format") != FORMAT
+        or not needed <= set(manifest.get("files", {}))
+    ):
+        raise IndexArtifactError(f"{path}: not a manifest of format {FORMAT}. Run `make build`.")
+    return manifest
+
+
+def _checked_file(folder: Path, file: str, digest: str) -> bytes:
+    path = folder / file
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise IndexArtifactError(f"{path}: missing. Run `make build`.") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise IndexArtifactError(f"{path}: truncated or altered (its hash is not the manifest's). Run `make build`.")
+    return content
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def _vetted_as_json(vetted: Vetted) -> dict[str, Any]:
+    approval = asdict(vetted.approval)
+    approval["at"] = vetted.approval.at.isoformat()
+    approval["expires"] = vetted.approval.expires.isoformat()
+    return {"passage": asdict(vetted.passage), "approval": approval}
+
+
+def _vetted_from_json(row: dict[str, Any]) -> Vetted:
+    passage = dict(row["passage"])
+    passage["sources"] = tuple(Source(**source) for source in passage["sources"])
+    for name in ("topics", "facts", "asks"):
+        passage[name] = tuple(passage[name])
+    approval = dict(row["approval"])
+    approval["at"] = datetime.fromisoformat(approval["at"])
+    approval["expires"] = date.fromisoformat(approval["expires"])
+    return Vetted(Passage(**passage), Approval(**approval))
