@@ -258,6 +258,9 @@ class Store:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session_id))
             connection.execute(delete(ERASURES).where(ERASURES.c.session_id == session_id))
             connection.execute(insert(ERASURES).values(session_id=session_id, at=utc_now()))
+        if self._engine.dialect.name == "sqlite":  # the write-ahead log holds old pages until it is emptied
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def pending_erasures(self) -> list[str]:
         """Sessions that Rasa has not forgotten yet."""

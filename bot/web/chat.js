@@ -4,15 +4,9 @@ const TIMEOUT_MS = 8000;
 const RETRY_MS = [500, 1500, 4000];
 const RECONNECT_MS = 6000;
 const HELLO_MS = 80;
-const LONGEST_WAIT_S = 30;
 
 export class Chat {
-  /**
-   * @param {string} base address of the gateway
-   * @param {'localStorage'|'sessionStorage'} area where the browser keeps it
-   * @param {object} known what the page says of the clinic
-   * @param {() => void} changed called when what is shown may differ
-   */
+  /** `known` is what the page says of the clinic. */
   constructor(base, area, known, changed) {
     Object.assign(this, { base, area, known, changed, key: `vagus:${base}`, state: blank() });
     this.connect = this.connect.bind(this);
@@ -42,7 +36,6 @@ export class Chat {
     await this.connect();
   }
 
-  /** Sends words, or a button's value shown under its label. */
   send(text, button) {
     this.entries.push({ id: newId(), role: 'user', at: now(), text, button, status: 'queued' });
     this.keep();
@@ -60,7 +53,7 @@ export class Chat {
     this.keep();
   }
 
-  /** Starts over, with `erase` for good: here at once, on the server as soon as it is reached. True when it is done. */
+  /** Starts over. `erase` is for good: here at once, on the server once reached; true when that is done. */
   async leave(erase) {
     const { epoch, clinic, token, past, erasing } = this.state;
     const gone = [...past, token].filter(Boolean);
@@ -72,18 +65,13 @@ export class Chat {
     return !this.state.erasing.length;
   }
 
-  // The queue
-
   async flush() {
     if (this.busy) return;
     this.busy = true;
     await this.flushErasures();
-    for (let entry = this.next(); entry; entry = this.next()) await this.deliver(entry, 0);
+    const next = () => !this.closed && !this.offline && this.entries.find(({ status }) => status === 'queued');
+    for (let entry = next(); entry; entry = next()) await this.deliver(entry, 0);
     this.busy = false;
-  }
-
-  next() {
-    return !this.closed && !this.offline && this.entries.find(({ status }) => status === 'queued');
   }
 
   async deliver(entry, attempt) {
@@ -100,8 +88,8 @@ export class Chat {
     } catch (error) {
       this.missed(error);
       if (this.offline) return this.mark(entry, 'queued');
-      if (!error.passing || error.wait > LONGEST_WAIT_S || attempt >= RETRY_MS.length) return this.mark(entry, 'failed', error);
-      await pause(Math.max(RETRY_MS[attempt], error.wait * 1000));
+      if (!error.passing || attempt >= RETRY_MS.length) return this.mark(entry, 'failed', error);
+      await pause(RETRY_MS[attempt]);
       if (epoch === this.state.epoch && !this.closed) await this.deliver(entry, attempt + 1);
     }
   }
@@ -125,9 +113,6 @@ export class Chat {
     }
   }
 
-  // The session
-
-  /** Calls with the session's token; without one, or once it has expired, with a new one. */
   async call(method, path, body) {
     const { epoch } = this.state;
     if (!this.state.token) await this.openSession();
@@ -141,8 +126,8 @@ export class Chat {
   }
 
   openSession() {
-    this.opening = this.opening || this.fetch('POST', 'sessions').then(({ token, expires_at, clinic, replies }) => {
-      Object.assign(this.state, { token, expires_at, clinic });
+    this.opening = this.opening || this.fetch('POST', 'sessions').then(({ token, clinic, replies }) => {
+      Object.assign(this.state, { token, clinic });
       if (!this.entries.length) this.addReplies(replies);
       this.keep();
     }).finally(() => { this.opening = null; });
@@ -155,8 +140,7 @@ export class Chat {
       else await this.openSession();
       this.outage = false;
       this.entries.forEach((entry) => {
-        const cut = entry.status === 'sending' && !this.busy; // by a reload: the same id, so it runs once
-        if (cut || (entry.status === 'failed' && !entry.error)) entry.status = 'queued';
+        if ((entry.status === 'sending' && !this.busy) || (entry.status === 'failed' && !entry.error)) entry.status = 'queued';
       });
       this.keep();
     } catch (error) {
@@ -165,12 +149,12 @@ export class Chat {
     this.flush();
   }
 
-  /** A session that the server no longer knows takes its words along; unsent ones stay. */
+  /** A session that the server forgot takes its words along; unsent ones stay. */
   async refresh() {
     const { token } = this.state;
     try {
       const [{ messages }, clinic] = await Promise.all([this.fetch('GET', 'messages', token), this.fetch('GET', 'clinic')]);
-      merge(this.entries, messages.map(toEntry));
+      merge(this.entries, messages.filter(({ reply }, at) => reply || (messages[at + 1] || {}).reply).map(toEntry));
       this.state.clinic = clinic;
     } catch (error) {
       if (error.status !== 401) throw error;
@@ -180,8 +164,8 @@ export class Chat {
   }
 
   missed(error) {
-    console.warn('vagus-chat', error);
-    if (!error.passing || error.status === 429 || this.closed) return;
+    console.warn(error);
+    if (!error.passing || this.closed) return;
     this.outage = true;
     this.changed();
     clearTimeout(this.timer);
@@ -191,14 +175,12 @@ export class Chat {
   async fetch(method, path, token, body) {
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
-    const headers = {};
-    if (token) headers.Authorization = `Bearer ${token}`;
-    if (body) headers['Content-Type'] = 'application/json';
+    const headers = { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) };
     try {
       const response = await fetch(`${this.base}api/v1/${path}`, { method, headers, body: JSON.stringify(body), signal: stop.signal, credentials: 'omit', cache: 'no-store' });
       if (response.status === 204) return null;
-      const answer = await response.json().catch(() => ({})); // a proxy's error page is not JSON
-      if (!response.ok) throw failure((answer.error || {}).message, response.status, Number(response.headers.get('Retry-After')));
+      const answer = await response.json().catch(() => ({}));
+      if (!response.ok) throw failure((answer.error || {}).message, response.status);
       return answer;
     } catch (error) {
       throw error.status ? error : failure(error.message, 0);
@@ -207,16 +189,11 @@ export class Chat {
     }
   }
 
-  // This browser and its tabs
-
-  /** Restores what was kept, but no words of a session that has expired. */
   load() {
     try {
-      const state = blank(JSON.parse(self[this.area].getItem(this.key)));
-      const { clinic, erasing } = state;
-      this.state = Date.parse(state.expires_at) < Date.now() ? blank({ clinic, erasing }) : state;
+      this.state = blank(JSON.parse(self[this.area].getItem(this.key)));
     } catch (error) {
-      console.warn('vagus-chat', error);
+      console.warn(error);
     }
   }
 
@@ -224,7 +201,7 @@ export class Chat {
     try {
       self[this.area].setItem(this.key, JSON.stringify(this.state));
     } catch (error) {
-      console.warn('vagus-chat', error);
+      console.warn(error);
     }
     this.changed();
   }
@@ -234,7 +211,7 @@ export class Chat {
     this.share();
   }
 
-  /** `ended` is the epoch of the conversation that this one replaces. */
+  /** `ended`: the epoch that this one replaces. */
   share(ended) {
     this.tabs.postMessage({ state: this.state, ended });
   }
@@ -248,13 +225,13 @@ export class Chat {
   }
 
   onTab({ state: theirs, ended }) {
-    const { epoch, token, entries, ratings } = this.state;
+    const { epoch, token, entries } = this.state;
     if (!theirs) return token && this.share();
     if (ended === epoch || (!token && !entries.length)) this.state = theirs;
     else if (theirs.epoch !== epoch) return;
     else {
       merge(entries, theirs.entries);
-      this.state = { ...theirs, token: theirs.token || token, entries, ratings: { ...ratings, ...theirs.ratings } };
+      this.state = { ...theirs, token: theirs.token || token, entries };
     }
     this.save();
     if (this.heard) this.heard();
@@ -265,7 +242,6 @@ function blank(kept) {
   return { epoch: newId(), token: '', clinic: null, entries: [], ratings: {}, past: [], erasing: [], ...kept };
 }
 
-/** Adds to `mine` what `theirs` has more; what is here keeps its order. */
 function merge(mine, theirs) {
   theirs.forEach((entry) => {
     const known = mine.find(({ id }) => id === entry.id);
@@ -274,13 +250,12 @@ function merge(mine, theirs) {
   });
 }
 
-/** The server's entry in our shape: a question's id is its client_message_id. */
 function toEntry({ role, at, text, client_message_id: id, reply }) {
   return reply ? { id: reply.id, role, at, reply } : { id, role, at, text, status: 'sent' };
 }
 
-function failure(message, status, wait = 0) {
-  return Object.assign(new Error(message), { status, wait, passing: !status || status >= 500 || [408, 409, 425, 429].includes(status) });
+function failure(message, status) {
+  return Object.assign(new Error(message), { status, passing: !status || status >= 500 });
 }
 
 const newId = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');

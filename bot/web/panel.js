@@ -1,14 +1,29 @@
-/** The chat panel: chrome, focus and keyboard. widget.js loads it when someone first opens the chat. */
+/** The chat panel. Words become text nodes; nothing here parses HTML. */
 import { Chat } from './chat.js';
 import { strings } from './strings.js';
-import { el, fillPage, icon, link, numbers, renderEntry, statusLine, telephone } from './view.js';
 
 const PHONE = '(max-width: 480px), (max-height: 480px)';
-const TYPING_MS = 250;
-const HISTORY = 4; // more new entries at once are history: shown, not read out
+const HISTORY = 4; // more at once is shown, not read out
+const SCHEMES = /^(https?|tel|sms|mailto):/i;
+const CALLABLE = /^(tel|sms):/i;
+const ALARM = /^(emergency|crisis|poison)$/;
+const RATED = /^(answer|no_answer|redirect)$/;
+const LIST_LINE = /^(?:- |(\d+)\. )(.*)/;
+const REASONS = ['not_my_question', 'hard_to_understand', 'need_more', 'seems_wrong'];
+// Marks that reverse or hide text.
+const UNSEEN = /[\0-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/gu;
+
+const ICONS = {
+  close: 'M6 6l12 12M18 6L6 18',
+  menu: 'M12 5v.1M12 12v.1M12 19v.1',
+  send: 'M12 19V5M6 11l6-6 6 6',
+  pulse: 'M3 12h4l2-6 4 12 3-6h5',
+  alert: 'M12 9v4M12 17v.1M12 3l10 17H2z',
+  phone: 'M6 4h3l2 4-2 2a11 11 0 0 0 5 5l2-2 4 2v3q0 2-2 2Q5 19 4 6q0-2 2-2z',
+  thumb: 'M8 11v9H4v-9zl4-7q3 1 1 6h5q2 0 2 2l-2 6q0 2-2 2H8',
+};
 
 export class Panel {
-  /** @param {HTMLElement} host the vagus-chat element */
   constructor(host) {
     const option = (name) => host.getAttribute(name);
     this.host = host;
@@ -35,23 +50,21 @@ export class Panel {
     const item = (label, action) => el('button', { click: () => this.toggleMenu(false) || action.call(this) }, label);
     this.state = el('p');
     this.menuButton = this.round('menu', words.menu, () => this.toggleMenu());
-    this.menu = el('div', { class: 'menu', hidden: true }, item(words.save, this.save), item(words.fresh, this.confirmFresh), item(words.erase, this.confirmErase));
-    this.log = el('div', { role: 'log', 'aria-label': words.log });
+    this.menu = el('div', { class: 'menu', hidden: true }, item(words.save, this.save), item(words.fresh, this.renew), item(words.erase, this.erase));
+    this.log = el('div', { class: 'log', role: 'log', 'aria-label': words.log, tabindex: '0' },
+      el('section', { class: 'intro' }, el('h3', null, words.introTitle), ['intro', 'introNot', 'introPrivate'].map((name) => el('p', null, words[name]))));
     this.typing = el('div', { class: 'typing', role });
     this.outage = el('div', { class: 'outage', role });
     this.toast = el('p', { class: 'toast', role });
     this.foot = el('p', { class: 'foot' });
-    this.input = el('textarea', { id: 'ask', rows: 1, maxlength: 2000, placeholder: words.ask, enterkeyhint: 'send', keydown: (event) => this.onInputKey(event) });
-    this.scroller = el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': words.log },
-      el('section', { class: 'intro' }, el('h3', null, words.introTitle), ['intro', 'introNot', 'introPrivate'].map((name) => el('p', null, words[name]))),
-      this.log, this.typing);
+    this.input = el('textarea', { id: 'ask', rows: 1, maxlength: 20000, placeholder: words.ask, enterkeyhint: 'send', keydown: (event) => this.onInputKey(event) });
     this.title = el('h2', { id: 'title', tabindex: '-1' }, heading);
     this.dialog = el('dialog', { class: 'panel', 'aria-labelledby': 'title', keydown: (event) => this.onKey(event), close: () => this.onClose() },
       el('header', null, icon('pulse'), el('div', null, this.title, this.state), this.menuButton, this.round('close', words.close, () => this.close())),
-      this.menu, this.scroller, this.outage, this.toast,
+      this.menu, this.log, this.typing, this.outage, this.toast,
       el('form', { submit: (event) => this.onSubmit(event) }, el('label', { class: 'vh', for: 'ask' }, words.ask), this.input, this.round('send', words.send)),
       this.foot);
-    this.sure = el('dialog', { class: 'sure', 'aria-labelledby': 'sure' });
+    this.sure = this.buildSure(words);
     this.host.shadowRoot.append(this.dialog, this.sure);
   }
 
@@ -59,14 +72,10 @@ export class Panel {
     return el('button', { class: `round ${name}`, type: click && 'button', 'aria-label': label, title: label, click }, icon(name));
   }
 
-  // Open, close, keyboard
-
-  /** Shows the panel: beside the page on a desktop, over all of it on a phone. */
   open(focus) {
     if (!this.dialog.open) {
-      const before = document.activeElement;
-      this.dialog[matchMedia(PHONE).matches ? 'showModal' : 'show']();
-      if (!focus) before.focus();
+      if (!focus) this.dialog.open = true;
+      else this.dialog[matchMedia(PHONE).matches ? 'showModal' : 'show']();
       this.announce(true);
       this.fit();
       this.toEnd();
@@ -89,7 +98,6 @@ export class Panel {
     host.button.hidden = open;
     host.button.ariaExpanded = open;
     host.memo('vagus:open', open ? '1' : '0');
-    host.dispatchEvent(new CustomEvent(open ? 'vagus-open' : 'vagus-close', { bubbles: true }));
   }
 
   /** Keeps the question field above a phone's keyboard. */
@@ -110,8 +118,6 @@ export class Panel {
     if (open) this.menu.firstChild.focus();
   }
 
-  // What the patient does
-
   onInputKey(event) {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -127,9 +133,8 @@ export class Panel {
     if (text) this.chat.send(text);
   }
 
-  /** A choice is sent once; what the widget does itself can be done again. */
   choose({ label, value }, button) {
-    const own = { 'client:save': this.save, 'client:erase': this.confirmErase, 'client:new': this.confirmFresh }[value];
+    const own = { 'client:save': this.save, 'client:erase': this.erase, 'client:new': this.renew }[value];
     if (own) return own.call(this);
     if (button.ariaDisabled) return undefined;
     button.ariaDisabled = 'true';
@@ -137,37 +142,35 @@ export class Panel {
   }
 
   async save() {
-    const page = self.open('', '_blank'); // at once, while the browser still counts it as the patient's click
+    const page = self.open('', '_blank'); // at once, or it counts as a pop-up
     try {
       fillPage(page, await this.chat.call('GET', 'summary'), this.words);
     } catch (error) {
-      console.error('vagus-chat: no summary', error);
+      console.warn(error);
       if (page) page.close();
       this.say(this.words.again);
     }
   }
 
-  confirmFresh() {
-    this.confirm(this.words.fresh, this.words.freshSure, () => this.chat.leave());
+  renew() {
+    this.chat.leave();
+    this.input.focus();
   }
 
-  confirmErase() {
-    this.confirm(this.words.erase, this.words.eraseSure, async () => this.say(await this.chat.leave(true) ? this.words.erased : this.words.erasedHere));
-  }
-
-  confirm(label, text, action) {
-    const close = () => this.sure.close() || this.input.focus();
-    this.sure.replaceChildren(el('h2', { id: 'sure' }, label, '?'), el('p', null, text), el('div', { class: 'choices' },
-      el('button', { class: 'choice', click: close }, this.words.keep),
-      el('button', { class: 'choice danger', click: () => close() || action() }, label)));
+  erase() {
     this.sure.showModal();
+  }
+
+  buildSure({ erase, eraseSure, keep, erased, erasedHere }) {
+    const close = () => this.sure.close();
+    const go = async () => close() || this.say(await this.chat.leave(true) ? erased : erasedHere);
+    return el('dialog', { class: 'sure', 'aria-labelledby': 'sure', close: () => this.input.focus() }, el('h2', { id: 'sure' }, erase, '?'), el('p', null, eraseSure),
+      el('div', { class: 'choices' }, el('button', { class: 'choice', click: close }, keep), el('button', { class: 'choice danger', click: go }, erase)));
   }
 
   say(text) {
     this.toast.textContent = text;
   }
-
-  // What the patient sees
 
   show() {
     const { entries, clinic } = this.chat;
@@ -189,7 +192,7 @@ export class Panel {
     const fresh = entries.filter(({ id }) => !this.nodes.has(id));
     const kept = new Set(entries.map(({ id }) => id));
     this.nodes.forEach((node, id) => kept.has(id) || node.remove() || this.nodes.delete(id));
-    this.log.ariaLive = fresh.length > HISTORY ? 'off' : 'polite';
+    if (fresh.length) this.log.ariaLive = fresh.length > HISTORY ? 'off' : 'polite';
     fresh.forEach((entry) => this.nodes.set(entry.id, renderEntry(entry, this)));
     this.log.append(...fresh.map(({ id }) => this.nodes.get(id)));
     entries.forEach((entry) => this.showStatus(entry));
@@ -201,24 +204,21 @@ export class Panel {
     if (entry.role === 'user' && changes(node, entry.status + this.chat.offline)) node.lastChild.replaceChildren(...statusLine(entry, this));
   }
 
-  /** A new answer is read from its question on; anything else is followed to the end. */
   scrollTo(fresh) {
-    const answer = fresh.length <= HISTORY && fresh.find(({ role }) => role === 'bot');
-    const node = answer && this.nodes.get(answer.id).previousSibling;
-    if (node) this.scroller.scrollTop = node.offsetTop - 12;
+    const answer = fresh.length <= HISTORY && fresh.find(({ reply }) => reply);
+    const node = answer && this.nodes.get(answer.id);
+    const top = node && (node.className.includes('alarm') ? node : node.previousSibling);
+    if (top) this.log.scrollTop = top.offsetTop - 12;
     else this.toEnd();
   }
 
   toEnd() {
-    this.scroller.scrollTop = this.nodes.size > 1 ? this.scroller.scrollHeight : 0;
+    this.log.scrollTop = this.nodes.size > 1 ? this.log.scrollHeight : 0;
   }
 
-  /** Quick answers do without the dots. */
   showTyping() {
-    clearTimeout(this.timer);
-    const dots = () => this.typing.replaceChildren(el('span', { class: 'vh' }, this.words.typing), el('i'), el('i'), el('i'));
-    if (this.chat.typing) this.timer = setTimeout(dots, TYPING_MS);
-    else this.typing.replaceChildren();
+    const { typing } = this.chat;
+    if (changes(this.typing, String(typing))) this.typing.replaceChildren(...(typing ? [el('span', { class: 'vh' }, this.words.typing), el('i'), el('i'), el('i')] : []));
   }
 
   showOutage(clinic) {
@@ -235,9 +235,162 @@ export class Panel {
   }
 }
 
-/** True when `value` is not what the node shows already. */
 function changes({ dataset }, value) {
   const different = dataset.shown !== value;
   dataset.shown = value;
   return different;
+}
+
+const plain = (text) => String(text).replace(UNSEEN, '');
+
+/** Functions become listeners, missing values are left out, strings become text nodes. */
+function el(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  Object.entries(attributes || {}).forEach(([name, value]) => {
+    if (typeof value === 'function') node.addEventListener(name, value);
+    else if (value || value === '') node.setAttribute(name, plain(value));
+  });
+  node.append(...children.flat(2).filter(Boolean).map((child) => (child instanceof Node ? child : plain(child))));
+  return node;
+}
+
+function icon(name) {
+  const [svg, path] = ['svg', 'path'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('aria-hidden', 'true');
+  path.setAttribute('d', ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** Only words, where the scheme is not on the list. */
+function link(address, className, ...children) {
+  const href = plain(address);
+  const web = /^http/i.test(href) && { target: '_blank', rel: 'noopener noreferrer' };
+  return SCHEMES.test(href) ? el('a', { class: className, href, ...web }, ...children) : el('span', null, ...children);
+}
+
+/** Blank lines part paragraphs, "- " and "1. " start list items. */
+function blocks(text) {
+  return text.split(/\n\s*\n/).flatMap((part) => part.trim().split('\n').reduce(addLine, []));
+}
+
+function addLine(nodes, line) {
+  const [, number, item] = LIST_LINE.exec(line) || [];
+  const tag = item === undefined ? 'p' : number ? 'ol' : 'ul';
+  let last = nodes[nodes.length - 1];
+  const joins = last && last.localName === tag;
+  if (!joins) nodes.push(last = el(tag, { start: number }));
+  if (item === undefined) last.append(joins ? '\n' : '', plain(line));
+  else last.append(el('li', null, item));
+  return nodes;
+}
+
+const numbers = ({ emergency }) => ({ emergency: '911', crisis: '988', poison: '1-800-222-1222', ...emergency });
+
+const telephone = (number) => `tel:${number.replace(/[^\d+*#]/g, '')}`;
+
+function renderEntry({ role, text, at, reply }, panel) {
+  return role === 'bot' ? replyNode(reply, at, panel) : el('div', { class: 'you' },
+    el('div', { class: 'said', dir: 'auto' }, el('span', { class: 'vh' }, panel.words.you, ' '), text),
+    el('div', { class: 'meta', 'aria-live': 'off' }));
+}
+
+function statusLine({ id, at, status, error }, { words, chat, input }) {
+  if (status === 'sent') return [clock(at, words)];
+  if (status !== 'failed') return [status === 'queued' && chat.offline ? words.queued : words.sending];
+  return [el('div', { role: 'alert' }, error, el('button', { class: 'retry', click: () => chat.retry(id) || input.focus() }, icon('alert'), words.failed))];
+}
+
+function replyNode({ id, kind, text, notice, passages, disclaimer, buttons }, at, panel) {
+  const { words } = panel;
+  const alarm = ALARM.test(kind);
+  const tag = (alarm || kind === 'urgent') && words[kind];
+  const line = (name, content) => content && el('p', { class: name, dir: 'auto' }, content);
+  return el('article', { class: `bot ${alarm ? 'alarm' : ''} ${kind}`, 'aria-label': tag || words.answer, role: alarm && 'alert' },
+    el('div', { class: 'card', lang: 'en' },
+      tag && el('h3', { class: 'tag' }, icon('alert'), tag),
+      line('notice', notice),
+      text && el('div', { class: 'passage', dir: 'auto' }, blocks(text)),
+      alarm ? calls(kind, buttons, panel) : passages.map((passage) => passageNode(passage, words)),
+      line('disclaimer', disclaimer)),
+    RATED.test(kind) && rating(id, panel),
+    !alarm && buttons.length > 0 && el('div', { class: 'choices' }, buttons.map((button) => choice(button, panel))),
+    el('div', { class: 'meta' }, clock(at, words)));
+}
+
+/** An alarm has numbers to tap, also when the reply brought none. */
+function calls(kind, buttons, { words, chat }) {
+  const given = buttons.filter(({ value }) => CALLABLE.test(value));
+  const { emergency, [kind]: own } = numbers(chat.clinic);
+  return (given.length ? given : [...new Set([own, emergency])].map((number) => ({ label: `${words.call} ${number}`, value: telephone(number) }))).map(callLink);
+}
+
+const callLink = ({ label, value }) => link(value, 'call', icon('phone'), label);
+
+function choice(button, panel) {
+  return CALLABLE.test(button.value) ? callLink(button)
+    : el('button', { class: 'choice', click: ({ currentTarget }) => panel.choose(button, currentTarget) }, button.label);
+}
+
+function passageNode({ heading, text, source, url, reviewed_by: who, reviewed_on: when }, words) {
+  return el('section', { class: 'passage', dir: 'auto' }, el('h3', null, heading), blocks(text),
+    source && el('p', { class: 'source' }, words.source, ' ', link(url, '', source, SCHEMES.test(url) && el('span', { class: 'vh' }, ' ', words.newTab))),
+    who && el('p', { class: 'source' }, words.reviewed, ' ', [who, day(when, words)].filter(Boolean).join(', ')));
+}
+
+function rating(id, { words, chat }) {
+  const said = el('span');
+  const thumbs = ['up', 'down'].map((value) => el('button', { class: `thumb ${value}`, 'aria-label': words[value], click: () => rate(value) }, icon('thumb')));
+  const why = el('div', { class: 'choices', hidden: true },
+    REASONS.map((reason) => el('button', { class: 'choice', click: () => rate('down', reason) }, words[reason])));
+  const press = (value) => thumbs.forEach((thumb) => thumb.setAttribute('aria-pressed', thumb.classList.contains(value)));
+  press(chat.state.ratings[id] || 'none');
+
+  async function rate(value, reason) {
+    press(value);
+    if (reason) thumbs[1].focus();
+    why.hidden = value === 'up' || Boolean(reason);
+    try {
+      await chat.rate(id, value, reason);
+      said.textContent = words.thanks;
+    } catch (error) {
+      press('none');
+      said.textContent = words.again;
+    }
+  }
+
+  return el('div', { class: 'rating', role: 'group', 'aria-label': words.helped }, words.helped, thumbs, said, why);
+}
+
+function clock(at, { lang }) {
+  return el('time', { datetime: at }, new Date(at).toLocaleTimeString(lang, { timeStyle: 'short' }));
+}
+
+function day(date, { lang }) {
+  return date && new Date(date).toLocaleDateString(lang, { dateStyle: 'long', timeZone: 'UTC' });
+}
+
+const PAPER = `
+  body { max-width: 42em; margin: auto; padding: 1.5em; font: 1em/1.5 system-ui, sans-serif; color: #1d2b2e; background: #fff; overflow-wrap: anywhere }
+  h2 { margin-top: 1.5em; border-top: 2px solid; padding-top: .5em } h3, p { margin: .5em 0 } p { white-space: pre-line }
+  .vh { position: absolute; clip-path: inset(50%) }
+  button { font: inherit }
+  @media print { button { display: none } }`;
+
+/** The page "for my appointment", to print or keep. */
+function fillPage(page, { title, clinic, made_on: on, items, questions_to_ask: questions, disclaimer, notice }, words) {
+  const { document: paper } = page;
+  const sheet = new page.CSSStyleSheet();
+  sheet.replaceSync(PAPER);
+  paper.adoptedStyleSheets = [sheet];
+  paper.documentElement.lang = words.lang;
+  paper.title = plain(title);
+  paper.head.append(el('meta', { name: 'viewport', content: 'width=device-width' }));
+  paper.body.replaceChildren(el('main', null,
+    el('h1', null, title), el('p', null, `${clinic.name}, ${clinic.phone}\n${day(on, words)}`), el('button', { click: () => page.print() }, words.print),
+    el('p', null, notice),
+    items.map(({ question, passages }) => [el('h2', null, words.you, ' ', question), passages.map((one) => passageNode(one, words))]),
+    el('h2', null, words.bring), el('ul', null, questions.map((text) => el('li', null, text))),
+    el('p', null, disclaimer)));
 }

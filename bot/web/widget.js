@@ -23,7 +23,7 @@
       font-weight: 600; background: var(--a) !important; color: var(--on); box-shadow: 0 6px 24px #08282840 }
     .go svg { width: 24px; fill: currentColor; stroke: none }
     .tip { display: flex; max-width: 280px; margin-bottom: 12px; padding: 12px 8px 12px 18px; border: 1px solid var(--line); border-radius: 16px;
-      background: var(--bg); color: var(--fg); box-shadow: 0 6px 24px #08282826 }
+      background: var(--bg); color: var(--fg); box-shadow: 0 6px 24px #08282840 }
     .tip p { margin: 0 0 4px } .tip a { color: var(--a) } .x { min-width: 28px; height: 28px }
     :focus-visible { outline: 3px solid var(--a); outline-offset: 2px }
     @media print { :host { display: none } }`;
@@ -43,7 +43,7 @@
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   }
 
-  /** One value of this tab; a browser that forbids storage only forgets. */
+  /** A value of this tab; a browser that forbids storage forgets it. */
   function memo(key, value) {
     try {
       if (value) sessionStorage.setItem(key, value);
@@ -73,7 +73,6 @@
       this.panel = this.loading = null;
     }
 
-    /** Address of the gateway, with a slash at the end. */
     get base() {
       const host = this.getAttribute('host');
       return new URL('.', host ? `${host}/` : SCRIPT.src).href;
@@ -117,7 +116,7 @@
       this.open();
     }
 
-    /** Opens the chat. Without `focus` the page keeps the keyboard. */
+    /** Without `focus` the page keeps the keyboard. */
     async open(focus = true) {
       try {
         this.loading = this.loading || this.load();
@@ -126,24 +125,22 @@
         this.panel.open(focus);
       } catch (error) {
         this.loading = null;
-        console.error('vagus-chat', error);
+        console.error(error);
         this.showDown();
       }
     }
 
-    /** Closes the chat and gives focus back to the launcher. */
     close() {
       if (this.panel) this.panel.close();
     }
 
     async load() {
-      const [{ Panel }, response] = await Promise.all([import(`${this.base}web/panel.js`), fetch(`${this.base}web/panel.css`, { credentials: 'omit' })]);
+      const [{ Panel }, response] = await Promise.all([import(`${this.base}panel.js`), fetch(`${this.base}web/panel.css`, { credentials: 'omit' })]);
       if (!response.ok) throw new Error(`panel.css: ${response.status}`);
       adopt(this.shadowRoot, await response.text());
       this.panel = new Panel(this);
     }
 
-    /** The numbers to call, from what the chat last knew or the page says. */
     showDown() {
       const { name, phone, emergency = {} } = (JSON.parse(memo(`vagus:${this.base}`)) || {}).clinic || {};
       const numbers = [[name || this.getAttribute('name') || '', phone || this.getAttribute('phone')], [this.words.emergency, emergency.emergency || '911'], ['Crisis', emergency.crisis || '988']];

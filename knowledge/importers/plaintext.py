@@ -173,7 +173,7 @@ def _is_heading(block: Block, below: Sequence[Block]) -> bool:
     following = below[0]
     if following.kind == "paragraph" and not following.gap and block.words > 8 and block.text[-1:] != "?":
         return is_prose(following) and following.words > 2 * block.words
-    if following.kind in ("item", "table") or is_prose(following):
+    if following.kind in ("item", "table") or is_prose(following) or (following.words > 1 and _ENDED.search(following.text)):
         return True
     return looks_like_title(following.text) and len(below) > 1
 

@@ -1,4 +1,7 @@
-"""Chromium and a scripted gateway for the widget's tests."""
+"""Chromium and a scripted gateway for the widget's tests.
+
+The browser is stopped with this folder: Playwright's loop would get in the way of the asyncio tests of others.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.web.driver import Chat
 from tests.web.fake_api import Fake, Server, build_app, build_site
 
 CHROMIUM_ARGS = [
@@ -24,7 +28,7 @@ CHROMIUM_ARGS = [
 SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, started once."""
     with sync_playwright() as playwright:
@@ -34,7 +38,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server_and_fake() -> Iterator[tuple[Server, Fake]]:
     """One port for the whole run; `fake` below empties it between tests."""
     fake = Fake()
@@ -77,19 +81,27 @@ NewContext = Callable[..., BrowserContext]
 
 @pytest.fixture
 def new_context(browser: Browser, server: Server) -> Iterator[NewContext]:
-    """Opens browser profiles; every one is closed, and an error on a page's console fails the test that did not expect it."""
+    """Opens browser profiles; every one is closed. An exception that nobody caught on a page fails the test."""
     contexts: list[BrowserContext] = []
+    failures: list[str] = []
 
     def open_context(**options: Any) -> BrowserContext:
-        defaults: dict[str, Any] = {"base_url": server.url, "viewport": {"width": 1280, "height": 800}, "locale": "en-US", "timezone_id": "America/New_York"}
+        defaults: dict[str, Any] = {
+            "base_url": server.url,
+            "viewport": {"width": 1280, "height": 800},
+            "locale": "en-US",
+            "timezone_id": "America/New_York",
+        }
         context = browser.new_context(**{**defaults, **options})
         context.set_default_timeout(5000)
+        context.on("weberror", lambda failure: failures.append(str(failure.error)))
         contexts.append(context)
         return context
 
     yield open_context
     for context in contexts:
         context.close()
+    assert failures == []
 
 
 @pytest.fixture
@@ -102,3 +114,18 @@ def context(new_context: NewContext, fake: Fake) -> BrowserContext:
 def page(context: BrowserContext) -> Page:
     """A desktop page, nothing loaded yet."""
     return context.new_page()
+
+
+@pytest.fixture
+def chat(page: Page) -> Chat:
+    """The widget on a desktop, nothing loaded yet."""
+    return Chat(page)
+
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def phone(new_context: NewContext, fake: Fake) -> Chat:
+    """The widget on a phone, nothing loaded yet."""
+    return Chat(new_context(**PHONE).new_page())

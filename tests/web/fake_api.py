@@ -240,9 +240,9 @@ def build_app(fake: Fake) -> FastAPI:
     def index() -> FileResponse:
         return FileResponse(WEB / "index.html", headers={"Content-Security-Policy": DEMO_CSP})
 
-    @app.get("/widget.js")
-    def launcher() -> FileResponse:
-        return FileResponse(WEB / "widget.js")
+    @app.get("/{name}.js")
+    def script(name: str) -> FileResponse:
+        return FileResponse(WEB / f"{name}.js", media_type="text/javascript")
 
     @app.get("/web/{name}")
     def static(name: str) -> FileResponse:

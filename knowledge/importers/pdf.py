@@ -1,0 +1,196 @@
+"""A PDF with text -> its article: lines become paragraphs again, larger or bold lines headings."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import pypdf
+from pypdf.errors import PyPdfError
+
+from knowledge.errors import ImportSourceError
+from knowledge.importers.blocks import Block, Imported, one_line
+from knowledge.importers.selecting import looks_like_title, select
+
+MAX_PAGES = 500
+_BULLET = re.compile(r"^(?:[•◦‣▪▫●○■□◆➢➤►▶✓✔·⁃∙\uf0b7\uf0a7]\s*|[-*–]\s+)(?=\S)")
+_NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
+_KEEPS_HYPHEN = frozenset("long short low high well self non anti full part half over under gut brain evidence plant omega first second third".split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    x: float
+    y: float
+    size: float
+    bold: bool
+    page: int
+
+
+def read_pdf(raw: bytes, *, name: str) -> Imported:
+    """Read a PDF's text.
+
+    Raises:
+        ImportSourceError: If it cannot be opened, is locked, or is a scan without text.
+    """
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(raw))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise ImportSourceError(f"{name}: locked with a password. Save a copy without one.")
+        if len(reader.pages) > MAX_PAGES:
+            raise ImportSourceError(f"{name}: more than {MAX_PAGES} pages. Save only the article's.")
+        lines = [line for number, page in enumerate(reader.pages) for line in _page_lines(page, number)]
+        title, published = _facts(reader)
+    except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OSError) as error:
+        raise ImportSourceError(f"{name}: not a PDF that can be read ({type(error).__name__}: {error}). Save it again.") from error
+    if sum(len(line.text) for line in lines) < 20:
+        raise ImportSourceError(f"{name}: a scan without text. Run text recognition (OCR) on it, or paste the text into a .txt file.")
+    blocks = list(_blocks(_without_margins(lines, len(reader.pages))))
+    chosen = select(blocks, title="", whole_page=False)
+    return Imported(chosen.title or title, chosen.blocks, published=published, dropped=chosen.dropped)
+
+
+def _facts(reader: pypdf.PdfReader) -> tuple[str, date | None]:
+    meta = reader.metadata
+    if meta is None:
+        return "", None
+    title = one_line(str(meta.title or ""))
+    if re.search(r"\.(?:docx?|pdf|indd)$|^untitled|^microsoft word", title, re.IGNORECASE):
+        title = ""
+    try:
+        created = meta.creation_date
+    except (ValueError, TypeError):
+        created = None
+    return title, created.date() if created else None
+
+
+def _page_lines(page: Any, number: int) -> list[_Line]:
+    """The lines of a page in reading order, with place, size and weight."""
+    parts: list[_Line] = []
+
+    def visit(text: str, matrix: list[float], place: list[float], font: dict[str, Any] | None, size: float) -> None:
+        if not text.strip():
+            if parts and text and "\n" not in text:
+                parts[-1] = replace(parts[-1], text=parts[-1].text + " ")
+            return
+        scale = abs(place[3] * matrix[3]) or abs(place[1] * matrix[1]) or 1.0
+        x, y = place[4] * matrix[0] + matrix[4], place[5] * matrix[3] + matrix[5]
+        bold = bool(font) and bool(re.search(r"bold|black|heavy|semibold", str((font or {}).get("/BaseFont", "")), re.IGNORECASE))
+        parts.append(_Line(text, x, y, round(size * scale, 1), bold, number))
+
+    page.extract_text(visitor_text=visit)
+    lines: list[_Line] = []
+    for part in parts:
+        if lines and abs(lines[-1].y - part.y) < max(2.0, part.size * 0.35) and part.x >= lines[-1].x:
+            last = lines[-1]
+            lines[-1] = replace(last, text=last.text.replace("\n", " ") + part.text, bold=last.bold and part.bold, size=max(last.size, part.size))
+        else:
+            lines.append(part)
+    return [replace(line, text=one_line(line.text)) for line in lines if one_line(line.text)]
+
+
+def _without_margins(lines: list[_Line], pages: int) -> list[_Line]:
+    """Without page numbers and lines that return on most pages."""
+    seen: Counter[str] = Counter()
+    for page in range(pages):
+        seen.update({re.sub(r"\d+", "#", line.text) for line in lines if line.page == page})
+    edges = {id(line) for page in range(pages) for line in _edges([line for line in lines if line.page == page])}
+
+    def is_margin(line: _Line) -> bool:
+        if re.fullmatch(r"(?:page\s*)?\d{1,3}(?:\s*(?:/|of)\s*\d{1,3})?", line.text, re.IGNORECASE):
+            return id(line) in edges
+        return pages > 1 and id(line) in edges and seen[re.sub(r"\d+", "#", line.text)] > max(1, pages * 0.5)
+
+    return [line for line in lines if not is_margin(line)]
+
+
+def _edges(lines: list[_Line]) -> list[_Line]:
+    ordered = sorted(lines, key=lambda line: -line.y)
+    return ordered[:2] + ordered[-2:]
+
+
+def _blocks(lines: list[_Line]) -> Iterator[Block]:
+    if not lines:
+        return
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[line.size] += len(line.text)
+    body = sizes.most_common(1)[0][0]
+    spacing = _usual_spacing(lines, body)
+    large = sorted({line.size for line in lines if line.size > body * 1.12}, reverse=True)
+    words = Counter(word.lower() for line in lines for word in re.findall(r"[\w-]+", line.text))
+    groups: list[list[_Line]] = []
+    for line in lines:
+        if groups and _joins(groups[-1], line, body, spacing):
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    left = min(line.x for line in lines)
+    for group in groups:
+        yield _block(group, body, large, words, left)
+
+
+def _usual_spacing(lines: list[_Line], body: float) -> float:
+    steps: Counter[float] = Counter()
+    for above, below in pairwise(lines):
+        if above.page == below.page and above.size == below.size == body and above.y > below.y:
+            steps[round(above.y - below.y, 0)] += 1
+    return steps.most_common(1)[0][0] if steps else body * 1.3
+
+
+def _joins(group: list[_Line], line: _Line, body: float, spacing: float) -> bool:
+    above = group[-1]
+    if _BULLET.match(line.text) or (_NUMBER.match(line.text) and not re.search(r"[a-z,]$", above.text)):
+        return False
+    if abs(line.size - above.size) > 0.6 or _stands_out(line, body) != _stands_out(above, body):
+        return False
+    ended = bool(re.search(r"[.!?:][\"'”’)\]]*$", above.text))
+    if above.page != line.page or line.y >= above.y:
+        return not ended and (line.text[:1].islower() or not _stands_out(line, body))
+    if _stands_out(line, body):
+        return above.y - line.y <= above.size * 1.6
+    if above.y - line.y > spacing * 1.3 + 0.5:
+        return False
+    width = max((len(entry.text) for entry in group), default=0)
+    if ended and len(above.text) < width * 0.75:
+        return line.text[:1].islower()
+    return not (_BULLET.match(group[0].text) and line.x < group[0].x - 1)
+
+
+def _stands_out(line: _Line, body: float) -> bool:
+    return line.size > body * 1.12 or line.bold
+
+
+def _block(group: list[_Line], body: float, large: list[float], words: Counter[str], left: float) -> Block:
+    text = group[0].text
+    for line in group[1:]:
+        text = _stitched(text, line.text, words)
+    first = group[0]
+    if all(_stands_out(line, body) for line in group) and looks_like_title(text) and not _BULLET.match(text):
+        return Block("heading", text, level=1 + large.index(first.size) if first.size in large else len(large) + 2)
+    bullet = _BULLET.match(text)
+    if bullet:
+        return Block("item", text[bullet.end() :], level=min(4, round(max(0.0, first.x - left) / 18)))
+    number = _NUMBER.match(text)
+    if number:
+        return Block("item", text[number.end() :], number=int(number[1]))
+    return Block("paragraph", text)
+
+
+def _stitched(text: str, line: str, words: Counter[str]) -> str:
+    """Two lines as one; a word that was divided between them is whole again."""
+    divided = re.search(r"([A-Za-z]+)-$", text)
+    following = re.match(r"[a-z]+", line)
+    if not divided or not following:
+        return f"{text} {line}"
+    whole, kept = (divided[1] + following[0]).lower(), f"{divided[1]}-{following[0]}".lower()
+    if words[kept] or (not words[whole] and divided[1].lower() in _KEEPS_HYPHEN):
+        return text + line
+    return text[:-1] + line
