@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from knowledge.clinic import Clinic, load_clinic
 from knowledge.encoder import SentenceEncoder
 from knowledge.index import PassageIndex, load_current
+from knowledge.language import build_language
 from knowledge.models import DISCLAIMER, SAMPLE_NOTICE, Answer, Hit, Refusal, Suggestion, Vetted
-from knowledge.retriever import Retriever
+from knowledge.question import QuestionReader, may_follow, points_back, words_of
+from knowledge.ranking import Ranking
+from knowledge.retriever import Context, Found, Retriever
 from knowledge.settings import KnowledgeSettings
+from knowledge.vocabulary import load_vocabulary
 
-ANSWER_FROM = 0.62
-OFFER_FROM = 0.45
 RELATED = 3
+OFFERED = 2
 SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Passages that may be served, best first, and how likely the first is to answer."""
+
+    hits: tuple[Hit, ...]
+    probability: float
+    answer_from: float
+
+    @property
+    def unsure(self) -> bool:
+        return not self.hits or self.probability < self.answer_from
 
 
 class AnswerService:
@@ -29,7 +46,7 @@ class AnswerService:
     """
 
     def __init__(self, retriever: Retriever, clinic: Clinic) -> None:
-        self._retriever = retriever
+        self.retriever = retriever
         self._clinic = clinic
 
     @classmethod
@@ -41,41 +58,73 @@ class AnswerService:
         """
         encoder = SentenceEncoder(settings.encoder)
         index = load_current(settings.build, encoder=encoder.fingerprint)
-        return cls(Retriever(index, encoder), load_clinic(settings.clinic))
+        vocabulary = load_vocabulary(settings.vocabulary)
+        words = (
+            word for vetted in index.passages for word in words_of(f"{vetted.passage.heading} {vetted.passage.text}")
+        )
+        reader = QuestionReader(vocabulary, build_language(vocabulary), words)
+        return cls(Retriever(index, encoder, reader, Ranking.load()), load_clinic(settings.clinic))
 
     @property
     def index(self) -> PassageIndex:
         """The index that answers."""
-        return self._retriever.index
+        return self.retriever.index
 
-    def ask(self, question: str, *, previous: Sequence[str] = (), shown: Sequence[str] = ()) -> Answer | Refusal:
+    def ask(
+        self, question: str, *, previous: Sequence[str] = (), shown: Sequence[str] | None = None
+    ) -> Answer | Refusal:
         """Answer a question.
 
         Args:
             question: What the patient wrote.
             previous: Their earlier questions in this conversation, oldest first.
-            shown: Ids of passages they were already given.
+            shown: Ids of passages they were already given, oldest first; by default those that `previous` would get.
         """
-        hits = [hit for hit in self._retriever.search(question, limit=10) if self._may_serve(hit.passage.id)]
-        fresh = [hit for hit in hits if hit.passage.id not in shown] or hits
-        if not fresh:
-            return Refusal()
-        best = fresh[0]
-        if best.score < ANSWER_FROM:
-            near = fresh[:2] if best.score >= OFFER_FROM else []
-            return Refusal(nearest=tuple(_suggestion(hit) for hit in near), probability=max(best.score, 0.0))
-        return self._answer([best.passage.id], fresh[1:], min(best.score, 1.0))
+        if shown is None:
+            shown = self._replayed(previous)
+        asked = self.retriever.read(question)
+        alone = self._judged(self.retriever.search(question), shown)
+        if not (previous and shown) or not (points_back(asked) or (alone.unsure and may_follow(asked))):
+            return self._outcome(alone)
+        context = Context(self.retriever.reader.subject(previous), shown[-1].partition("#")[0])
+        following = self._judged(self.retriever.search(question, context), shown, self.retriever.ranking.follow_from)
+        return self._outcome(alone if following.unsure and not alone.unsure else following)
+
+    def _judged(self, found: Found | None, shown: Sequence[str], answer_from: float | None = None) -> _Judged:
+        """What may be served of what was found, passages not shown yet first, and whether it answers."""
+        ranks = [rank for rank, hit in enumerate(found.hits) if self._may_serve(hit.passage.id)] if found else []
+        fresh = [rank for rank in ranks if found and found.hits[rank].passage.id not in shown] or ranks
+        if found is None or not fresh:
+            return _Judged((), 0.0, 1.0)
+        threshold = self.retriever.ranking.answer_from if answer_from is None else answer_from
+        return _Judged(tuple(found.hits[rank] for rank in fresh), found.probability(fresh[0]), threshold)
+
+    def _outcome(self, judged: _Judged) -> Answer | Refusal:
+        if judged.unsure:
+            near = judged.hits[:OFFERED] if judged.probability >= self.retriever.ranking.offer_from else ()
+            return Refusal(nearest=tuple(_suggestion(hit) for hit in near), probability=judged.probability)
+        return self._answer([judged.hits[0].passage.id], judged.hits[1:], judged.probability)
+
+    def _replayed(self, previous: Sequence[str]) -> list[str]:
+        """The passages that earlier questions would have been answered with."""
+        shown: list[str] = []
+        for turn, text in enumerate(previous):
+            outcome = self.ask(text, previous=previous[:turn], shown=shown)
+            if isinstance(outcome, Answer):
+                shown.extend(vetted.passage.id for vetted in outcome.passages)
+        return shown
 
     def search(self, question: str, *, limit: int = 5) -> list[Hit]:
         """The passages nearest to a question, best first, whether or not they answer it."""
-        return self._retriever.search(question, limit=limit)
+        found = self.retriever.search(question)
+        return list(found.hits[:limit]) if found else []
 
     def passage(self, passage_id: str, *, simple: bool = False) -> Answer | None:
         """The answer that a button names; None when there is no such approved passage (any more)."""
         if passage_id not in self.index.by_id or not self._may_serve(passage_id):
             return None
         passage = self._vetted(passage_id).passage
-        near = [hit for hit in self._retriever.search(passage.heading, limit=8) if self._may_serve(hit.passage.id)]
+        near = [hit for hit in self.search(passage.heading, limit=8) if self._may_serve(hit.passage.id)]
         return self._answer([passage_id], near, 1.0, simple=simple)
 
     def _answer(self, ids: Sequence[str], near: Sequence[Hit], probability: float, *, simple: bool = False) -> Answer:

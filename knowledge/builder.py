@@ -20,6 +20,7 @@ from knowledge.reader import read_articles
 from knowledge.settings import KnowledgeSettings
 from knowledge.splitter import split
 from knowledge.vetting import ContentMode, Ledger, Standing, servable, standings
+from knowledge.vocabulary import load_vocabulary
 from knowledge.weights import DIMENSION, export_manifest, is_exported
 
 
@@ -46,14 +47,14 @@ def read_standings(settings: KnowledgeSettings, today: date, mode: ContentMode |
 
 
 def build(
-    settings: KnowledgeSettings, today: date, *, progress: Callable[[int, int], object] = lambda done, total: None
+    settings: KnowledgeSettings, today: date, *, progress: Callable[[int, int], object] | None = None
 ) -> BuildReport:
     """Bring encoder and index up to date; does next to nothing when nothing changed.
 
     Args:
         settings: Where things are.
         today: The day on which approvals must hold.
-        progress: Called with (texts embedded, texts to embed).
+        progress: Called with (texts embedded, texts to embed), from time to time.
 
     Raises:
         KnowledgeError: If an article, the ledger or clinic.yml cannot be used. The old index goes on serving.
@@ -66,11 +67,12 @@ def build(
 
         export_encoder(settings.encoder, wanted)
     encoder = str(wanted["weights_sha256"])
-    name = artifact_name(passages, encoder)
+    vocabulary = load_vocabulary(settings.vocabulary)
+    name = artifact_name(passages, encoder, vocabulary)
     embedded = 0
     if not _is_sound(settings.build, name):
         vectors, embedded = _vectors(settings.build, passages, encoder, progress)
-        write_artifact(settings.build, passages, vectors, encoder)
+        write_artifact(settings.build, passages, vectors, encoder, vocabulary)
     if current_name(settings.build) != name:
         _remember_previous(settings.build)
         switch_current(settings.build, name)
@@ -103,7 +105,7 @@ def _is_sound(build_folder: Path, name: str) -> bool:
 
 
 def _vectors(
-    build_folder: Path, passages: list[Vetted], encoder: str, progress: Callable[[int, int], object]
+    build_folder: Path, passages: list[Vetted], encoder: str, progress: Callable[[int, int], object] | None
 ) -> tuple[Vectors, int]:
     """One row for each phrase; those that the current artifact has are taken from it. Returns rows and how many are new."""
     known = _known_vectors(build_folder, encoder)
@@ -117,7 +119,8 @@ def _vectors(
         def step(count: int) -> None:
             nonlocal done
             done += count
-            progress(done, len(new))
+            if progress:
+                progress(done, len(new))
 
         known.update(zip(new, PassageEmbedder().encode(new, progress=step), strict=True))
     rows = np.array([known[text] for text in texts], dtype=np.float32).reshape(len(texts), DIMENSION)

@@ -48,11 +48,11 @@ def clean(article: Article) -> Document:
 
 
 def to_plain_text(markdown: str) -> str:
-    """Markdown to plain text: inline marks dropped, blank lines between blocks, `- ` and `1. ` for list items.
+    r"""Markdown to plain text: inline marks dropped, blank lines between blocks, `- ` and `1. ` for list items.
 
     Example:
-        >>> to_plain_text("Try *one*:\\n\\n* rest\\n* walk")
-        'Try one:\\n- rest\\n- walk'
+        >>> to_plain_text("Try *one*:\n\n* rest\n* walk")
+        'Try one:\n- rest\n- walk'
     """
     tree = SyntaxTreeNode(_MARKDOWN.parse(normalise(markdown)))
     return _blocks(tree.children).strip()

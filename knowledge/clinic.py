@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 import phonenumbers
 import yaml
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from knowledge.errors import SettingsError
 
@@ -27,11 +37,23 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _clock_time(value: object) -> object:
+    """YAML reads an unquoted 16:30 as the number 990, which pydantic would take for seconds after midnight."""
+    if isinstance(value, time):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", value):
+        return value.zfill(5)
+    raise ValueError(f'{value!r} is no clock time; write it in quotes as "07:30"')
+
+
+ClockTime = Annotated[time, BeforeValidator(_clock_time)]
+
+
 class Span(_Strict):
     """Two clock times of one day; `close` is later than `open`."""
 
-    open: time
-    close: time
+    open: ClockTime
+    close: ClockTime
 
     @model_validator(mode="after")
     def _in_order(self) -> Span:
@@ -144,7 +166,7 @@ class Clinic(_Strict):
     def _zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, such as America
             raise ValueError(f"{value!r} is no time zone; use a name such as America/New_York") from error
         return value
 
@@ -256,8 +278,12 @@ def load_clinic(path: Path) -> Clinic:
         loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: not valid YAML: {error}. Quote texts that hold a colon.") from error
+    except ValueError as error:  # PyYAML's own, for a day such as 2026-02-30
+        raise SettingsError(f"{path}: {error}. Write dates as YYYY-MM-DD, days that exist.") from error
     if not isinstance(loaded, dict):
         raise SettingsError(f"{path}: holds no fields. Start from the sample clinic.yml.")
     try:
@@ -291,8 +317,10 @@ def _explain(error: ValidationError) -> str:
             )
         elif problem["type"] == "missing":
             parts.append(f"{place}: missing; add it (see the sample clinic.yml)")
-        elif problem["loc"][0] == "hours" and problem["type"].startswith("time"):
-            parts.append(f'{place}: {problem["input"]!r} is no clock time; write it in quotes as "07:30"')
+        elif problem["type"] == "string_type":
+            parts.append(f"{place}: {problem['input']!r} is no text; put it in quotes")
+        elif problem["type"] == "model_type":
+            parts.append(f"{place}: {problem['input']!r} lacks its fields; write it as the sample clinic.yml does")
         else:
             parts.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}")
     return ". ".join(parts) + "."

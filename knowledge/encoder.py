@@ -60,14 +60,14 @@ class SentenceEncoder:
         model = folder / f"model.{self.precision}.onnx"
         if not model.is_file():
             raise EncoderError(f"{model}: missing. Run `make build` to export the encoder again.")
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = _read_tokenizer(folder / "tokenizer.json")
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.enable_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._session = _open_session(model, options)
         self._inputs = {node.name for node in self._session.get_inputs()}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -110,6 +110,20 @@ def _unit_mean(tokens: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
     return unit
 
 
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises no narrower one
+        raise EncoderError(f"{path}: missing or damaged. Delete its folder and run `make build`.") from error
+
+
+def _open_session(model: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no base of their own
+        raise EncoderError(f"{model}: damaged. Delete its folder and run `make build`.") from error
+
+
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
@@ -118,7 +132,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise EncoderError(f"{path}: missing. Run `make build` to export the encoder.") from error
     except ValueError as error:
         raise EncoderError(f"{path}: not valid JSON ({error}). Delete the folder and run `make build`.") from error
-    missing = {"model_id", "dimension", "precision", "weights_sha256"} - set(manifest)
+    wanted = {"model_id", "dimension", "precision", "weights_sha256"}
+    missing = wanted - set(manifest if isinstance(manifest, dict) else ())
     if missing:
         raise EncoderError(f"{path}: lacks {', '.join(sorted(missing))}. Delete the folder and run `make build`.")
     return dict(manifest)

@@ -48,14 +48,18 @@ def importable(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in READERS and not _is_hidden(p, path))
+            below = sorted(
+                p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in READERS and not _is_hidden(p, path)
+            )
             if not below:
                 raise ImportSourceError(f"{path}: holds nothing to import. Put {_KINDS} files there.")
             found += below
         elif not path.exists():
             raise ImportSourceError(f"{path}: no such file or folder. Check the name.")
         elif path.suffix.lower() not in READERS:
-            raise ImportSourceError(f"{path}: cannot import {path.suffix or 'a file without an ending'}. Save it as {_KINDS}.")
+            raise ImportSourceError(
+                f"{path}: cannot import {path.suffix or 'a file without an ending'}. Save it as {_KINDS}."
+            )
         else:
             found.append(path)
     return list(dict.fromkeys(found))
@@ -99,18 +103,24 @@ def read_document(path: Path) -> Imported:
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise ImportSourceError(f"{path}: cannot import {path.suffix or 'a file without an ending'}. Save it as {_KINDS}.")
+        raise ImportSourceError(
+            f"{path}: cannot import {path.suffix or 'a file without an ending'}. Save it as {_KINDS}."
+        )
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ImportSourceError(f"{path}: cannot be read ({error.strerror}). Check the name and its permissions.") from error
+        raise ImportSourceError(
+            f"{path}: cannot be read ({error.strerror}). Check the name and its permissions."
+        ) from error
     if len(raw) > MAX_BYTES:
         raise ImportSourceError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB. Save only the article.")
     if not raw.strip():
         raise ImportSourceError(f"{path}: empty. Save the page again.")
     found = reader(path, raw)
     if not any(block.words for block in found.blocks if block.kind != "heading"):
-        raise ImportSourceError(f"{path}: no article text found. Save the page with its text, or paste the text into a .txt file.")
+        raise ImportSourceError(
+            f"{path}: no article text found. Save the page with its text, or paste the text into a .txt file."
+        )
     title = found.title if len(found.title) >= 3 else _title_from(path)
     return Imported(title, found.blocks, found.address, found.site, found.published, found.dropped)
 
@@ -134,7 +144,7 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 def _read_text(path: Path, raw: bytes) -> Imported:
     del path
     chosen = select(plain_blocks(decode(raw)))
-    return Imported(one_line(chosen.title), chosen.blocks, dropped=chosen.dropped)
+    return Imported(one_line(chosen.title), chosen.blocks, published=chosen.published, dropped=chosen.dropped)
 
 
 def _read_html(path: Path, raw: bytes) -> Imported:

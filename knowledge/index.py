@@ -1,7 +1,8 @@
 """The index artifact: an immutable folder named by the hash of what went into it, and `CURRENT`, which names one.
 
 knowledge/build/<sha>/passages.jsonl   passages with the approvals that let them be served
-                      phrases.jsonl    what each vector stands for: a heading, a text, or another way to ask
+                      phrases.jsonl    what each vector stands for: a lead, a text, or another way to ask
+                      concepts.json    which of the vocabulary's concepts each passage names
                       dense.faiss      the vectors
                       lexical/         BM25
                       manifest.json    the format, the encoder, and the SHA-256 of every file above
@@ -26,14 +27,17 @@ import numpy as np
 
 from knowledge.encoder import Vectors
 from knowledge.errors import IndexArtifactError
+from knowledge.language import build_language, concepts_in
 from knowledge.lexical import LexicalIndex
 from knowledge.models import Approval, Passage, Source, Vetted
+from knowledge.vocabulary import Vocabulary
 
-FORMAT = 1
+FORMAT = 2
 FLAT_UP_TO = 100_000
 """Vectors up to which exact search is used; above it, HNSW."""
 
-PhraseKind = Literal["heading", "text", "ask"]
+PhraseKind = Literal["lead", "text", "ask"]
+"""`lead` is the heading with the first paragraph, `ask` another way to ask the heading's question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def phrases_of(passages: Sequence[Vetted]) -> list[Phrase]:
     phrases: list[Phrase] = []
     for position, vetted in enumerate(passages):
         passage = vetted.passage
-        phrases.append(Phrase(position, "heading", passage.heading))
+        phrases.append(Phrase(position, "lead", f"{passage.heading} {passage.text.splitlines()[0]}"))
         phrases.append(Phrase(position, "text", passage.text))
         phrases.extend(Phrase(position, "ask", ask) for ask in passage.asks)
     return phrases
@@ -60,7 +64,13 @@ class PassageIndex:
     """Passages, their vectors and their words, as loaded from one artifact."""
 
     def __init__(
-        self, name: str, passages: Sequence[Vetted], phrases: Sequence[Phrase], dense: Any, lexical: LexicalIndex
+        self,
+        name: str,
+        passages: Sequence[Vetted],
+        phrases: Sequence[Phrase],
+        dense: Any,
+        lexical: LexicalIndex,
+        concepts: Sequence[frozenset[str]],
     ) -> None:
         self.name = name
         self.passages = tuple(passages)
@@ -68,6 +78,7 @@ class PassageIndex:
         self.phrase_passage = np.array([phrase.passage for phrase in phrases], dtype=np.int64)
         self.dense = dense
         self.lexical = lexical
+        self.concepts = tuple(concepts)
         self.by_id = {vetted.passage.id: position for position, vetted in enumerate(self.passages)}
 
     def vectors(self) -> dict[str, Vectors]:
@@ -81,26 +92,34 @@ class PassageIndex:
 def dense_index(vectors: Vectors) -> Any:
     """FAISS over unit vectors, by inner product: exact up to 100k vectors, HNSW above."""
     if len(vectors) <= FLAT_UP_TO:
-        index = faiss.IndexFlatIP(vectors.shape[1])
+        index: faiss.Index = faiss.IndexFlatIP(vectors.shape[1])
     else:
-        index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = 128
-        index.hnsw.efSearch = 128
+        graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = 128
+        graph.hnsw.efSearch = 128
+        index = graph
     index.add(vectors)
     return index
 
 
-def artifact_name(passages: Sequence[Vetted], encoder: str) -> str:
+def artifact_name(passages: Sequence[Vetted], encoder: str, vocabulary: Vocabulary) -> str:
     """The hash of everything that goes into an artifact: same input, same name."""
+    return _name(passages, encoder, vocabulary.fingerprint)
+
+
+def _name(passages: Sequence[Vetted], encoder: str, vocabulary: str) -> str:
     content = {
         "format": FORMAT,
         "encoder": encoder,
+        "vocabulary": vocabulary,
         "passages": [_vetted_as_json(vetted) for vetted in passages],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
 
-def write_artifact(build: Path, passages: Sequence[Vetted], vectors: Vectors, encoder: str) -> str:
+def write_artifact(
+    build: Path, passages: Sequence[Vetted], vectors: Vectors, encoder: str, vocabulary: Vocabulary
+) -> str:
     """Write an artifact whole, or not at all; an existing one of that name is kept.
 
     Args:
@@ -108,11 +127,12 @@ def write_artifact(build: Path, passages: Sequence[Vetted], vectors: Vectors, en
         passages: What may be served.
         vectors: One unit row for each of `phrases_of(passages)`.
         encoder: Fingerprint of the encoder's weights.
+        vocabulary: The concepts by which passages are found.
 
     Returns:
         The artifact's name. `CURRENT` is not touched; see `switch_current`.
     """
-    name = artifact_name(passages, encoder)
+    name = artifact_name(passages, encoder, vocabulary)
     final = build / name
     if final.is_dir():
         try:
@@ -125,17 +145,20 @@ def write_artifact(build: Path, passages: Sequence[Vetted], vectors: Vectors, en
     with tempfile.TemporaryDirectory(dir=build, prefix=".staged-") as scratch:
         staged = Path(scratch) / name
         staged.mkdir()
-        _write_files(staged, passages, vectors)
-        _write_manifest(staged, passages, encoder)
+        _write_files(staged, passages, vectors, vocabulary)
+        _write_manifest(staged, passages, encoder, vocabulary)
         staged.rename(final)
     return name
 
 
-def _write_files(folder: Path, passages: Sequence[Vetted], vectors: Vectors) -> None:
+def _write_files(folder: Path, passages: Sequence[Vetted], vectors: Vectors, vocabulary: Vocabulary) -> None:
     phrases = phrases_of(passages)
     _write_lines(folder / "passages.jsonl", [_vetted_as_json(vetted) for vetted in passages])
     _write_lines(folder / "phrases.jsonl", [asdict(phrase) for phrase in phrases])
     faiss.write_index(dense_index(vectors), str(folder / "dense.faiss"))
+    language = build_language(vocabulary)
+    concepts = [concepts_in(language, lexical_text(vetted.passage)) for vetted in passages]
+    (folder / "concepts.json").write_text(json.dumps(concepts) + "\n", encoding="utf-8")
     LexicalIndex.build([lexical_text(vetted.passage) for vetted in passages]).save(folder / "lexical")
 
 
@@ -144,11 +167,12 @@ def lexical_text(passage: Passage) -> str:
     return "\n".join((passage.title, passage.heading, passage.heading, *passage.asks, passage.text))
 
 
-def _write_manifest(folder: Path, passages: Sequence[Vetted], encoder: str) -> None:
+def _write_manifest(folder: Path, passages: Sequence[Vetted], encoder: str, vocabulary: Vocabulary) -> None:
     files = {str(p.relative_to(folder)): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     manifest = {
         "format": FORMAT,
         "encoder": encoder,
+        "vocabulary": vocabulary.fingerprint,
         "passages": len(passages),
         "phrases": len(phrases_of(passages)),
         "files": files,
@@ -199,14 +223,22 @@ def load_artifact(build: Path, name: str, *, encoder: str | None) -> PassageInde
     if encoder is not None and manifest["encoder"] != encoder:
         raise IndexArtifactError(f"{folder}: built for another encoder than the exported one. Run `make build`.")
     contents = {file: _checked_file(folder, file, digest) for file, digest in manifest["files"].items()}
+    for path in (folder / "lexical").glob("*"):  # read by bm25s itself, so none may stand there unchecked
+        if str(path.relative_to(folder)) not in contents:
+            raise IndexArtifactError(f"{path}: not named by the manifest. Run `make build`.")
     passages = [
         _vetted_from_json(json.loads(line)) for line in contents["passages.jsonl"].decode("utf-8").split("\n") if line
     ]
     phrases = [Phrase(**json.loads(line)) for line in contents["phrases.jsonl"].decode("utf-8").split("\n") if line]
     dense = faiss.deserialize_index(np.frombuffer(contents["dense.faiss"], dtype=np.uint8))
+    concepts = [frozenset(found) for found in json.loads(contents["concepts.json"])]
     if (len(passages), len(phrases), dense.ntotal) != (manifest["passages"], manifest["phrases"], len(phrases)):
         raise IndexArtifactError(f"{folder}: its files do not fit one another. Run `make build`.")
-    return PassageIndex(name, passages, phrases, dense, LexicalIndex.load(folder / "lexical", len(passages)))
+    if _name(passages, str(manifest["encoder"]), str(manifest["vocabulary"])) != name:
+        raise IndexArtifactError(
+            f"{folder / 'manifest.json'}: altered (it lists not what the folder is named for). Run `make build`."
+        )
+    return PassageIndex(name, passages, phrases, dense, LexicalIndex.load(folder / "lexical", len(passages)), concepts)
 
 
 def _checked_manifest(folder: Path) -> dict[str, Any]:
@@ -217,11 +249,13 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         raise IndexArtifactError(f"{path}: missing. Run `make build`.") from error
     except ValueError as error:
         raise IndexArtifactError(f"{path}: not valid JSON. Run `make build`.") from error
-    needed = {"passages.jsonl", "phrases.jsonl", "dense.faiss"}
+    needed = {"passages.jsonl", "phrases.jsonl", "concepts.json", "dense.faiss"}
     if (
         not isinstance(manifest, dict)
         or manifest.get("format") != FORMAT
-        or not needed <= set(manifest.get("files", {}))
+        or not {"encoder", "vocabulary", "passages", "phrases", "files"} <= set(manifest)
+        or not isinstance(manifest["files"], dict)
+        or not needed <= set(manifest["files"])
     ):
         raise IndexArtifactError(f"{path}: not a manifest of format {FORMAT}. Run `make build`.")
     return manifest

@@ -14,8 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import spacy
-from spacy.language import Language
+from knowledge.light_spacy import spacy
 
 from knowledge.vocabulary import Concept, Vocabulary, load_vocabulary
 
@@ -24,7 +23,7 @@ PIPELINE = 2
 """Raise this when `build_language` changes, so that saved pipelines are built again."""
 
 
-def build_language(vocabulary: Vocabulary) -> Language:
+def build_language(vocabulary: Vocabulary) -> spacy.language.Language:
     """Build the pipeline in memory (about a quarter of a second).
 
     Args:
@@ -53,7 +52,7 @@ def build_language(vocabulary: Vocabulary) -> Language:
     return language
 
 
-def concepts_in(language: Language, text: str) -> tuple[str, ...]:
+def concepts_in(language: spacy.language.Language, text: str) -> tuple[str, ...]:
     """Ids of the concepts that a text names, each once, in order of appearance.
 
     Example:
@@ -104,7 +103,7 @@ def _manifest_of(folder: Path) -> object:
         return None
 
 
-def _save(language: Language, folder: Path, manifest: dict[str, object]) -> None:
+def _save(language: spacy.language.Language, folder: Path, manifest: dict[str, object]) -> None:
     """Write beside the folder and swap, so that a killed build leaves either the old pipeline or the new one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))

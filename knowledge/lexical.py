@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from knowledge.light_spacy import spacy
 
+Floats = npt.NDArray[np.float32]
+
 
 def content_lemmas(text: str) -> list[str]:
     """Lower-case lemmas of a text's content words, in order: no stop words, no punctuation.
@@ -36,7 +38,11 @@ def _lemmatiser() -> spacy.language.Language:
 
 
 class LexicalIndex:
-    """BM25 (Lucene's variant, k1 1.5, b 0.75) over one bag of words a passage."""
+    """BM25 (Lucene's variant, k1 1.5, b 0.75) over one bag of words a passage.
+
+    bm25s keeps, for each word, the passages that hold it with their scores; a query only touches the lists of its own
+    words, so that its cost grows with those and not with the index.
+    """
 
     def __init__(self, model: bm25s.BM25 | None, size: int) -> None:
         self._model = model
@@ -63,12 +69,68 @@ class LexicalIndex:
             return cls(None, 0)
         return cls(bm25s.BM25.load(str(folder), allow_pickle=False, show_progress=False), size)
 
-    def scores(self, query: str) -> npt.NDArray[np.float32]:
-        """BM25 score of every passage for a query, shape (passages,), 0 where they share no word."""
-        if self._model is None:
-            return np.zeros(0, dtype=np.float32)
-        lemmas = [lemma for lemma in content_lemmas(query) if lemma in self._model.vocab_dict]
-        if not lemmas:
-            return np.zeros(self._size, dtype=np.float32)
-        scores: npt.NDArray[np.float32] = self._model.get_scores(lemmas).astype(np.float32)
-        return scores
+    def match(self, query: str) -> LexicalMatch:
+        """Match a query's words against every passage."""
+        words = list(dict.fromkeys(content_lemmas(query)))
+        postings = [self._postings(word) for word in words]
+        weights = [np.log(1 + (self._size - len(rows) + 0.5) / (len(rows) + 0.5)) for rows, _ in postings]
+        return LexicalMatch(postings, np.array(weights, dtype=np.float32))
+
+    def _postings(self, word: str) -> tuple[npt.NDArray[np.int32], Floats]:
+        token = self._model.vocab_dict.get(word) if self._model is not None else None
+        if self._model is None or token is None:
+            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
+        matrix = self._model.scores
+        start, end = int(matrix["indptr"][token]), int(matrix["indptr"][token + 1])
+        return matrix["indices"][start:end], matrix["data"][start:end]
+
+
+class LexicalMatch:
+    """How a query's words match the passages."""
+
+    def __init__(self, postings: list[tuple[npt.NDArray[np.int32], Floats]], weights: Floats) -> None:
+        self._postings = postings
+        self._weights = weights
+
+    @property
+    def words(self) -> int:
+        """How many different content words the query has."""
+        return len(self._postings)
+
+    def best(self, count: int) -> list[int]:
+        """Positions of the passages with the highest BM25 score, best first."""
+        rows = np.concatenate([rows for rows, _ in self._postings] or [np.zeros(0, dtype=np.int32)])
+        if not len(rows):
+            return []
+        values = np.concatenate([values for _, values in self._postings])
+        found, inverse = np.unique(rows, return_inverse=True)
+        totals = np.bincount(inverse, weights=values)
+        return [int(row) for row in found[np.argsort(-totals, kind="stable")[:count]]]
+
+    def scores(self, positions: npt.NDArray[np.int64]) -> Floats:
+        """BM25 score of each of the passages."""
+        totals = np.zeros(len(positions), dtype=np.float32)
+        for rows, values in self._postings:
+            hit, at = _find(rows, positions)
+            totals[hit] += values[at]
+        return totals
+
+    def coverage(self, positions: npt.NDArray[np.int64]) -> Floats:
+        """For each of the passages the share, 0 to 1, of the query's words that it holds, rare words counting more."""
+        covered = np.zeros(len(positions), dtype=np.float32)
+        for (rows, _), weight in zip(self._postings, self._weights, strict=True):
+            hit, _at = _find(rows, positions)
+            covered[hit] += weight
+        total = float(self._weights.sum())
+        return covered / total if total else covered
+
+
+def _find(
+    rows: npt.NDArray[np.int32], positions: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Which of `positions` stand in the sorted `rows`, and where."""
+    if not len(rows):
+        return np.zeros(len(positions), dtype=bool), np.zeros(0, dtype=np.int64)
+    at = np.minimum(np.searchsorted(rows, positions), len(rows) - 1)
+    hit = rows[at] == positions
+    return hit, at[hit]

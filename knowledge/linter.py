@@ -145,7 +145,9 @@ def passage_findings(passage: Passage) -> list[Finding]:
             found += [Finding(f.level, f.rule, passage.id, name + f.message) for f in _readability_findings(text)]
             found += [Finding(f.level, f.rule, passage.id, name + f.message) for f in _wording_findings(text)]
     if "?" not in passage.heading:  # a question says what patients ask, not what we say
-        found += [Finding(f.level, f.rule, passage.id, "heading: " + f.message) for f in _wording_findings(passage.heading)]
+        found += [
+            Finding(f.level, f.rule, passage.id, "heading: " + f.message) for f in _wording_findings(passage.heading)
+        ]
     return list(dict.fromkeys(found))
 
 
@@ -159,13 +161,19 @@ def readability(text: str) -> Readability:
         True
     """
     prose = as_sentences(text)
-    return Readability(float(textstat.flesch_kincaid_grade(prose)), float(textstat.smog_index(prose)), len(text.split()))
+    return Readability(
+        float(textstat.flesch_kincaid_grade(prose)), float(textstat.smog_index(prose)), len(text.split())
+    )
 
 
 def as_sentences(text: str) -> str:
     """Text with list marks taken off and each line ended, as a person would read it out."""
     lines = [re.sub(r"^\s*(?:- |\d+\. )", "", line).strip() for line in text.splitlines()]
-    return " ".join(re.sub(r"[:;,]$", "", line) + ("" if re.search(r"[.!?][\"')\u2019\u201d]*$", line) else ".") for line in lines if line)
+    return " ".join(
+        re.sub(r"[:;,]$", "", line) + ("" if re.search(r"[.!?][\"')\u2019\u201d]*$", line) else ".")
+        for line in lines
+        if line
+    )
 
 
 def _readability_findings(text: str) -> Iterator[Finding]:
@@ -177,10 +185,14 @@ def _readability_findings(text: str) -> Iterator[Finding]:
         message = f"SMOG grade {measured.smog:.1f} is over {MAX_SMOG:.0f}; use fewer words of three syllables and more"
         yield Finding("warning", "smog", "", message)
     if measured.words > MAX_WORDS:
-        yield Finding("error", "length", "", f"{measured.words} words, more than {MAX_WORDS}; split it into two questions")
+        yield Finding(
+            "error", "length", "", f"{measured.words} words, more than {MAX_WORDS}; split it into two questions"
+        )
     for sentence in _sentences(text):
         if len(sentence.split()) > MAX_SENTENCE:
-            message = f"a sentence of {len(sentence.split())} words, {_quoted(sentence)}; aim at {MAX_SENTENCE} or fewer"
+            message = (
+                f"a sentence of {len(sentence.split())} words, {_quoted(sentence)}; aim at {MAX_SENTENCE} or fewer"
+            )
             yield Finding("warning", "sentence", "", message)
 
 
@@ -190,7 +202,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _with_lead_in(text: str) -> list[tuple[str, str]]:
-    """Sentences and list items, each with what it must be read with: a list item with the line that leads into its list."""
+    """Sentences and list items, each with its context: a list item with the line that leads into its list."""
     plain = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u201c", '"').replace("\u201d", '"')
     made: list[tuple[str, str]] = []
     lead_in = ""
@@ -204,7 +216,7 @@ def _with_lead_in(text: str) -> list[tuple[str, str]]:
     return made
 
 
-_BETWEEN = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(]?[A-Z0-9])")
+_BETWEEN = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')]))\s+(?=[\"'(]?[A-Z0-9])")
 
 
 def _quoted(sentence: str) -> str:
@@ -236,7 +248,9 @@ def _rules() -> tuple[_Rule, ...]:
         excuses = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in loaded["excuses"].items()}
         return tuple(_rule(entry, excuses) for entry in loaded["rules"])
     except (OSError, yaml.YAMLError, KeyError, TypeError, re.error) as error:
-        raise LintRulesError(f"{RULES_FILE}: {error!r}. Mend the entry; see the notes at the top of the file.") from error
+        raise LintRulesError(
+            f"{RULES_FILE}: {error!r}. Mend the entry; see the notes at the top of the file."
+        ) from error
 
 
 def _rule(entry: dict[str, Any], excuses: dict[str, re.Pattern[str]]) -> _Rule:
@@ -259,7 +273,12 @@ def _article_findings(article: Article, today: date, known: frozenset[str] | Non
             message = f"sources: {source.key} is cited by no section; cite it as [^{source.key}] or take it out"
             yield Finding("warning", "source", article.slug, message)
     if article.review_by < today:
-        yield Finding("error", "stale", article.slug, f"review_by: {article.review_by} has passed; review the article and set a new date")
+        yield Finding(
+            "error",
+            "stale",
+            article.slug,
+            f"review_by: {article.review_by} has passed; review the article and set a new date",
+        )
     elif article.review_by < today + SOON:
         yield Finding("warning", "stale", article.slug, f"review_by: {article.review_by} is near; plan the review")
     if not article.topics:
@@ -270,13 +289,27 @@ def _article_findings(article: Article, today: date, known: frozenset[str] | Non
 
 def _source_findings(article: Article, source: Source, today: date) -> Iterator[Finding]:
     host = urlsplit(source.address).hostname or ""
-    if host.endswith((".invalid", ".test", ".example", ".localhost")) or "." not in host or host.removeprefix("www.") in ("example.com", "example.org"):
+    if (
+        host.endswith((".invalid", ".test", ".example", ".localhost"))
+        or "." not in host
+        or host.removeprefix("www.") in ("example.com", "example.org")
+    ):
         message = f"sources: {source.key}: address: {source.address} leads nowhere; write where the text was published"
         yield Finding("error", "source", article.slug, message)
     if source.year > today.year:
-        yield Finding("error", "source", article.slug, f"sources: {source.key}: year: {source.year} is in the future; correct it")
+        yield Finding(
+            "warning",
+            "source",
+            article.slug,
+            f"sources: {source.key}: year: {source.year} is in the future; correct it",
+        )
     if re.fullmatch(r"(?:untitled|unknown|source|todo|tbd|n/?a|\W*)", source.name.strip(), re.IGNORECASE):
-        yield Finding("error", "source", article.slug, f"sources: {source.key}: name: {source.name!r} says nothing; write who published what")
+        yield Finding(
+            "error",
+            "source",
+            article.slug,
+            f"sources: {source.key}: name: {source.name!r} says nothing; write who published what",
+        )
 
 
 def _vocabulary(settings: KnowledgeSettings) -> frozenset[str] | None:
@@ -300,7 +333,12 @@ def _duplicates(passages: Sequence[Passage], encoder: Path) -> list[Finding]:
     for pair in _alike(passages, encoder):
         pairs.setdefault(pair, "says much the same as")
     return [
-        Finding("warning", "duplicate", passages[right].id, f"{how} {passages[left].id} {passages[left].heading!r}; keep one of them")
+        Finding(
+            "warning",
+            "duplicate",
+            passages[right].id,
+            f"{how} {passages[left].id} {passages[left].heading!r}; keep one of them",
+        )
         for (left, right), how in sorted(pairs.items())
     ]
 

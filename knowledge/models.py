@@ -159,7 +159,8 @@ class Answer:
         for vetted in self.passages:
             if not vetted.passage.sources:
                 raise ValueError(f"passage {vetted.passage.id} has no source")
-            if vetted.approval.content_hash != vetted.passage.content_hash:
+            approved = vetted.approval.decision == "approved"
+            if not approved or vetted.approval.content_hash != vetted.passage.content_hash:
                 raise ValueError(f"passage {vetted.passage.id} is not what its reviewer approved")
 
 

@@ -131,6 +131,8 @@ def _validated(head: str, path: Path) -> _FrontMatter:
         place = f" at line {mark.line + 2}" if mark else ""
         problem = getattr(error, "problem", None) or "not valid YAML"
         raise ArticleError(f"{path}: front matter{place}: {problem}. Quote texts that hold a colon.") from error
+    except ValueError as error:  # PyYAML's own, for a day such as 2026-02-30
+        raise ArticleError(f"{path}: front matter: {error}. Write dates as YYYY-MM-DD, days that exist.") from error
     if not isinstance(loaded, dict):
         raise ArticleError(f"{path}: front matter: holds no fields. Write one `field: value` a line.")
     try:

@@ -10,6 +10,7 @@ from knowledge.models import Document, Passage, Section
 
 MAX_WORDS = 130
 _LIST_ITEM = re.compile(r"^\s*(?:- |\d+\. )")
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|St|vs|e\.g|i\.e|approx)\.$")
 
 Span = tuple[int, int]
 
@@ -70,11 +71,10 @@ def _units(text: str, section: Section) -> list[Span]:
     units: list[Span] = []
     blocks = _line_blocks(text, section)
     for position, (start, end, is_list) in enumerate(blocks):
-        if is_list:
-            if units and position and text[units[-1][0] : units[-1][1]].rstrip().endswith(":"):
-                units[-1] = (units[-1][0], end)
-            else:
-                units.append((start, end))
+        if is_list and position:
+            units[-1] = (units[-1][0], end)
+        elif is_list:
+            units.append((start, end))
         else:
             units.extend(sentence_spans(text, start, end))
     return units
@@ -102,15 +102,28 @@ def _line_blocks(text: str, section: Section) -> list[tuple[int, int, bool]]:
 
 
 def sentence_spans(text: str, start: int, end: int) -> list[Span]:
-    """SpaCy's sentences of `text[start:end]` as spans of `text`, without the white space around them."""
-    spans = []
+    """SpaCy's sentences of `text[start:end]` as spans of `text`, without the white space around them.
+
+    A boundary that spaCy sees inside a word, after an abbreviation or before a small letter is none.
+    """
+    spans: list[Span] = []
     for sentence in _sentencizer()(text[start:end]).sents:
         raw = sentence.text
         left = start + sentence.start_char + len(raw) - len(raw.lstrip())
         right = start + sentence.start_char + len(raw.rstrip())
-        if left < right:
+        if left >= right:
+            continue
+        if spans and _runs_on(text, spans[-1], left):
+            spans[-1] = (spans[-1][0], right)
+        else:
             spans.append((left, right))
     return spans
+
+
+def _runs_on(text: str, before: Span, left: int) -> bool:
+    if before[1] == left or text[left].islower():
+        return True
+    return bool(_ABBREVIATION.search(text[before[0] : before[1]]))
 
 
 @lru_cache(maxsize=1)

@@ -93,7 +93,9 @@ class Ledger:
     def _checked(self) -> Iterator[tuple[dict[str, Any], str]]:
         previous = START
         seen = {START}
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        # Not splitlines(): a note may hold U+2028 and its like, which JSON does not escape.
+        lines = self.path.read_text(encoding="utf-8").removesuffix("\n").split("\n") if self.path.exists() else []
+        lines = [] if lines == [""] else lines
         for number, line in enumerate(lines, start=1):
             place = f"{self.path}: line {number}"
             entry = _parsed(line, place)

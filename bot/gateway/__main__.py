@@ -37,8 +37,9 @@ def main(arguments: list[str]) -> int:
 def serve(settings: GatewaySettings) -> None:
     """Serve until stopped."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(name)s %(message)s")
-    for noisy in ("httpx", "httpcore", "telegram", "apscheduler"):
+    for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)  # httpx logs URLs, and Bot API URLs hold the token
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)  # it quotes what it gets; vagus.telegram names errors
     uvicorn.run(
         create_app(settings),
         host=settings.host,

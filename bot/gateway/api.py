@@ -207,7 +207,7 @@ async def feedback(rating: FeedbackIn, house: HouseDep, session_id: SessionDep) 
 
 @router.get("/summary", dependencies=[Limited])
 async def summary(house: HouseDep, session_id: SessionDep) -> Summary:
-    """ "Save for my appointment": made on the spot from the conversation, and stored nowhere."""
+    """The page to save for an appointment: made on the spot from the conversation, and stored nowhere."""
     turns = await house.in_thread(house.store.turns, session_id)
     return summarise(turns, clinic_out(house).model_dump(), datetime.now(house.clinic.zone).date())
 

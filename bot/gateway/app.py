@@ -11,18 +11,20 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse, JSONResponse, Response
-from fastapi.staticfiles import StaticFiles
 
 from bot.gateway import api
 from bot.gateway.errors import ApiError
 from bot.gateway.house import House
 from bot.gateway.settings import GatewaySettings
+from bot.telegram import webhook
 from bot.telegram.front import TelegramFront
 
 logger = logging.getLogger("vagus.gateway")
 
 WEB = Path(__file__).resolve().parent.parent / "web"
+PUBLIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
 MAX_BODY = 128 * 1024
 """Bytes of one request's body."""
 
@@ -47,6 +49,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         app.state.house = house
         sweeping = asyncio.create_task(house.sweep_forever())
         telegram = TelegramFront(house) if settings.telegram_token else None
+        app.state.telegram = telegram
         if telegram:
             await telegram.start()
         try:
@@ -68,6 +71,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(api.router)
+    app.include_router(webhook.router)
     _add_health(app)
     _add_errors(app)
     _add_widget(app)
@@ -123,17 +127,24 @@ def _add_widget(app: FastAPI) -> None:
 
     @app.get("/{name}.js", include_in_schema=False)
     async def script(name: str) -> Response:
-        path = WEB / f"{name}.js"
-        if path.parent != WEB or not path.is_file():
-            return _error(404, "not_found", "There is no such file here.")
-        headers = {
-            "Access-Control-Allow-Origin": "*",
-            "Cross-Origin-Resource-Policy": "cross-origin",
-            "Cache-Control": "no-cache",
-        }
-        return FileResponse(path, media_type="text/javascript", headers=headers)
+        return _web_file(f"{name}.js")
 
-    app.mount("/web", StaticFiles(directory=WEB), name="web")
+    @app.get("/web/{name}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        return _web_file(name)
+
+
+def _web_file(name: str) -> Response:
+    """A file of the widget or the demo page. Any page may load the widget; the API decides who may use it."""
+    path = WEB / name
+    if path.parent != WEB or path.suffix not in PUBLIC_TYPES or not path.is_file():
+        return _error(404, "not_found", "There is no such file here.")
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Cache-Control": "no-cache",
+    }
+    return FileResponse(path, media_type=PUBLIC_TYPES[path.suffix], headers=headers)
 
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
@@ -151,6 +162,7 @@ def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
             response.headers["Cache-Control"] = "no-store"
         return response
 
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(load_clinic(settings.clinic).allowed_origins),

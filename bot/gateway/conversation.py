@@ -34,11 +34,15 @@ MAX_TEXT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What a channel hands over: either typed text or a pressed button."""
+    """What a channel hands over: typed text, a pressed button, or a command of the channel's own.
+
+    A command is a payload for the dialogue, and `text` is what the patient said by it. It never comes from their words.
+    """
 
     message_id: str
     text: str | None = None
     button: str | None = None
+    payload: str | None = None
 
 
 class Conversations:
@@ -74,6 +78,13 @@ class Conversations:
         """Whether the safety screen runs whole, classifier included."""
         return self._screen.learned
 
+    def alarm(self, text: str) -> Reply | None:
+        """The reply to an alarm, or None. Nothing is stored: for a channel whose storage fails."""
+        flag = self._screen.screen(text)
+        if flag is None or flag.level != "alarm":
+            return None
+        return reply_from_message(self._safety_words.reply(flag, self._numbers()))
+
     def is_alarming(self, text: str | None) -> bool:
         """Whether a message may not be turned away by a rate limit."""
         flag = self._screen.screen(text) if text else None
@@ -93,7 +104,7 @@ class Conversations:
             turn = await asyncio.to_thread(self._store.begin_turn, session_id, incoming.message_id, text)
             if turn.answered:
                 return list(turn.replies)
-            if incoming.button is not None:
+            if incoming.button is not None or incoming.payload is not None:
                 replies = await self._press(session_id, payload)
             else:
                 previous = await asyncio.to_thread(self._store.last_texts, session_id, turn.id, 2)
@@ -136,7 +147,7 @@ class Conversations:
     async def _read(self, session_id: str, incoming: Incoming) -> tuple[str, str]:
         """The words to show in the history, and a button's payload ('' when the button is not ours)."""
         if incoming.button is None:
-            return printable(incoming.text or ""), ""
+            return printable(incoming.text or ""), incoming.payload or ""
         named = self._signatures.button_of(session_id, incoming.button)
         reply = await asyncio.to_thread(self._store.reply, session_id, named[0]) if named else None
         if named is None or reply is None or named[1] >= len(reply.buttons):

@@ -22,6 +22,7 @@ class GatewaySettings:
         database: SQLAlchemy URL of the gateway's tables (`VAGUS_DATABASE`), by default SQLite under `var`.
         clinic: The clinic's facts (`VAGUS_CLINIC`).
         encoder: Folder of the exported encoder, for the safety screen (`VAGUS_ENCODER`).
+        build: Folder of the index, for Telegram's list of topics (`VAGUS_BUILD`).
         rasa_url: Where the Rasa server listens (`VAGUS_RASA_URL`).
         action_url: Where the action server listens (`VAGUS_ACTION_URL`).
         rasa_timeout: Seconds after which a silent Rasa counts as down (`VAGUS_RASA_TIMEOUT`).
@@ -40,6 +41,8 @@ class GatewaySettings:
         telegram_token: Token from BotFather; empty switches Telegram off (`TELEGRAM_TOKEN`).
         telegram_api: Base URL of the Bot API (`TELEGRAM_API`), for tests and self-hosted Bot API servers.
         telegram_webhook_url: Public https address of this gateway; empty means polling (`TELEGRAM_WEBHOOK_URL`).
+        telegram_messages_per_second: Most messages over all chats (`TELEGRAM_MESSAGES_PER_SECOND`); Telegram allows 30.
+        telegram_timeout: Seconds after which a silent Bot API counts as down (`TELEGRAM_TIMEOUT`).
     """
 
     host: str = "127.0.0.1"
@@ -49,6 +52,7 @@ class GatewaySettings:
     database: str = ""
     clinic: Path = ROOT / "bot" / "clinic.yml"
     encoder: Path = ROOT / "knowledge" / "build" / "encoder"
+    build: Path = ROOT / "knowledge" / "build"
     rasa_url: str = "http://127.0.0.1:5005"
     action_url: str = "http://127.0.0.1:5055"
     rasa_timeout: float = 5.0
@@ -67,6 +71,8 @@ class GatewaySettings:
     telegram_token: str = field(default="", repr=False)
     telegram_api: str = "https://api.telegram.org/bot"
     telegram_webhook_url: str = ""
+    telegram_messages_per_second: int = 30
+    telegram_timeout: float = 15.0
 
     @property
     def database_url(self) -> str:

@@ -134,6 +134,11 @@ class Store:
         """Close every connection."""
         self._engine.dispose()
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for the tables that a channel keeps beside these."""
+        return self._engine
+
     def ping(self) -> None:
         """Raise SQLAlchemy's error if the database cannot be used."""
         with self._engine.connect() as connection:
@@ -158,6 +163,12 @@ class Store:
         with self._engine.connect() as connection:
             expires = connection.execute(select(SESSIONS.c.expires_at).where(SESSIONS.c.id == session_id)).scalar()
         return expires is not None and expires > utc_now()
+
+    def end_session(self, session_id: str) -> None:
+        """End a session now: its next message opens another. Retention deletes what was said."""
+        query = update(SESSIONS).where(SESSIONS.c.id == session_id, SESSIONS.c.expires_at > utc_now())
+        with self._engine.begin() as connection:
+            connection.execute(query.values(expires_at=utc_now()))
 
     def begin_turn(self, session_id: str, client_message_id: str, text: str) -> Turn:
         """Record a message before anything is done with it; the same id again gives the turn that is there already."""

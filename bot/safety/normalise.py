@@ -34,14 +34,22 @@ _LEET_SIGN = re.compile(r"[a-z][013457@$!]|[013457@$!][a-z]")
 _REPEAT = re.compile(r"([a-z])\1{2,}")
 _SPANISH_MARK = re.compile(r"[¿¡ñáéíóú]")
 _SPANISH_ONLY = frozenset(
-    "que el los las una unos es esta estoy tengo tiene mi mis tu su con sin por para muy pero porque como cuando donde y"
-    " me se le lo no puedo puede hace desde ayer hoy ahora mucho mucha dolor duele siento siente quiero hay del al esposo esposa"
+    "que el los las una unos es esta estoy tengo tiene mi mis tu su con sin por para muy pero porque como cuando donde"
+    " se le lo puedo puede hace desde ayer hoy ahora mucho mucha dolor duele siento siente quiero hay del al esposo esposa"
     " hijo hija mama papa bebe mal bien ya nada todo toda tomo tome comer despues antes".split()
 )
 _ENGLISH_ONLY = frozenset(
     "the and is are was were my your his her it i to of in on with that this have has had do does did not what how can for at"
     " so but be been am just feel feeling get got when why you she he they we".split()
 )
+
+
+_SAY_IS = frozenset(
+    "it he she that what there here where who how everything something nothing somebody someone everyone one this when".split()
+)
+
+COMMON = 5_000
+"""How many of the most frequent words of a language misspellings are put right to."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +96,23 @@ class Normaliser:
         """
         try:
             spellings = yaml.safe_load((folder / "spellings.yml").read_text(encoding="utf-8"))
-            critical = _word_list((folder / "critical.txt").read_text(encoding="utf-8").splitlines())
-            english = _word_list((folder / "english.txt").read_text(encoding="utf-8").splitlines())
-            spanish = _word_list((folder / "spanish.txt").read_text(encoding="utf-8").splitlines())
+            critical = dict.fromkeys(_word_list(folder / "critical.txt"))
+            topic = dict.fromkeys(_word_list(folder / "topic.txt"))
+            english = dict.fromkeys(_word_list(folder / "english.txt"))
+            spanish = dict.fromkeys(_word_list(folder / "spanish.txt"))
             self._english: dict[str, str] = _plain(spellings["english"])
             self._spanish: dict[str, str] = _plain(spellings["spanish"])
             self._phrases = [(re.compile(k), v) for k, v in spellings["phrases"].items()]
             self._emoji: dict[str, str] = spellings["emoji"]
         except (OSError, KeyError, TypeError, re.error, yaml.YAMLError) as error:
             raise SafetyDataError(f"{folder}: {error}. Restore the folder from the repository.") from error
-        self._known = english | spanish | critical | set(self._english) | set(self._spanish)
+        self._known = {*english, *spanish, *critical, *topic, *self._english, *self._spanish}
         self._critical = critical
-        self._spanish_words = spanish - english
+        self._spanish_words = spanish.keys() - english.keys()
+        self._english_words = english.keys() - spanish.keys()
         self._near = _deletions(word for word in critical if len(word) >= 4)
+        self._near_english = _deletions([word for word in english if len(word) >= 4][:COMMON])
+        self._near_spanish = _deletions([word for word in spanish if len(word) >= 4][:COMMON])
         self._emoji_pattern = re.compile("|".join(re.escape(key) for key in sorted(self._emoji, key=len, reverse=True)))
 
     def __call__(self, text: str) -> Message:
@@ -116,27 +128,30 @@ class Normaliser:
         for token, mark in zip(_join_spelled_out(tokens), boundaries, strict=True):
             if not token:
                 continue
-            expanded = self._word(token, table).split()
+            expanded = self._word(token, table, spanish=spanish).split()
             words.extend(expanded)
             marks.extend([mark] + [NONE] * (len(expanded) - 1))
         return self._with_phrases(words, marks, spanish)
 
-    def _word(self, token: str, table: Mapping[str, str]) -> str:
+    def _word(self, token: str, table: Mapping[str, str], *, spanish: bool) -> str:
+        if token.endswith("'s"):
+            # "it's swollen" and "wife's arm": the one is a verb, of the other only the owner is needed.
+            return f"{token[:-2]} is" if token[:-2] in _SAY_IS else self._word(token[:-2], table, spanish=spanish)
         token = token.replace("'", "")
         if token in table:
             return table[token]
         if token in self._known or token.isdigit():
             return token
-        for candidate in (token, *_unstretched(token), *_unleeted(token)):
+        for candidate in (token, *_unstretched(token), *_unleeted(token), *_with_ending(token)):
             if candidate in table:
                 return table[candidate]
             if candidate in self._known:
                 return candidate
         token = _REPEAT.sub(r"\1\1", token)
-        return self._corrected(token) or self._split(token, table) or token
+        return self._corrected(token, spanish=spanish) or self._split(token, table) or token
 
-    def _corrected(self, token: str) -> str | None:
-        """The critical word that `token` misspells: one edit away, or two in a long word."""
+    def _corrected(self, token: str, *, spanish: bool) -> str | None:
+        """The word that `token` misspells: a critical one up to two edits away, else a common one that is one edit away."""
         if len(token) < 4 or not token.isalpha():
             return None
         keys = {token} | _drop_one(token)
@@ -144,8 +159,13 @@ class Normaliser:
         if len(token) >= 8:
             found |= {word for key in keys for shorter in _drop_one(key) for word in self._near.get(shorter, ())}
         limit = 1 if len(token) < 8 else 2
-        best = sorted((_distance(token, word), token[0] != word[0], word) for word in found)
-        return best[0][2] if best and best[0][0] <= limit else None
+        best = _nearest(token, found)
+        if best and best[0] <= limit:
+            return best[-1]
+        near = self._near_spanish if spanish else self._near_english
+        common = [word for key in keys for word in near.get(key, ())]
+        best = _nearest(token, common)
+        return best[-1] if best and best[0] == 1 and best[-1][0] == token[0] else None
 
     def _split(self, token: str, table: Mapping[str, str]) -> str | None:
         """Two words typed as one, when one of them is critical: "chestpain", "cantbreathe"."""
@@ -160,7 +180,7 @@ class Normaliser:
 
     def _reads_spanish(self, tokens: list[str], accents: int) -> bool:
         spanish = sum(t in _SPANISH_ONLY or (len(t) > 3 and t in self._spanish_words) for t in tokens)
-        english = sum(t in _ENGLISH_ONLY for t in tokens)
+        english = sum(t in _ENGLISH_ONLY or (len(t) > 3 and t in self._english_words) for t in tokens)
         return spanish + min(accents, 2) > english and spanish + accents > 0 and (spanish >= 2 or english == 0)
 
     def _with_phrases(self, words: list[str], marks: list[int], spanish: bool) -> Message:
@@ -252,8 +272,18 @@ def _unleeted(token: str) -> Iterable[str]:
         yield stripped
 
 
-def _word_list(lines: Iterable[str]) -> set[str]:
-    return {word for line in lines if not line.startswith("#") for word in line.split()}
+def _with_ending(token: str) -> Iterable[str]:
+    """"sweatin" with its last letter, "wifes" without it."""
+    if token.endswith("in"):
+        yield token + "g"
+    if token.endswith("s"):
+        yield token[:-1]
+
+
+def _word_list(path: Path) -> list[str]:
+    """The words of a list, in its order; lines that begin with # are remarks."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [word for line in lines if not line.startswith("#") for word in line.split()]
 
 
 def _plain(table: Mapping[Any, Any]) -> dict[str, str]:
@@ -274,6 +304,12 @@ def _deletions(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
         for key in {word} | _drop_one(word):
             near.setdefault(key, []).append(word)
     return {key: tuple(found) for key, found in near.items()}
+
+
+def _nearest(token: str, words: Iterable[str]) -> tuple[int, bool, int, str] | None:
+    """The nearest of some words: fewest edits, same first letter, most like in length."""
+    ranked = [(_distance(token, word), token[0] != word[0], abs(len(token) - len(word)), word) for word in set(words)]
+    return min(ranked, default=None)
 
 
 def _distance(left: str, right: str) -> int:

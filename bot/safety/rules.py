@@ -162,7 +162,7 @@ def _compile(path: Path, source: str, words: Mapping[str, str]) -> re.Pattern[st
             raise SafetyDataError(f"{path}: {source!r} names the unknown word list {error}.") from error
     expanded = _GAP.join(f"(?:{piece})" for piece in _pieces(expanded))
     try:
-        return re.compile(rf"(?:(?<=^)|(?<= ))(?:{expanded})(?= |$)")
+        return re.compile(rf"(?<![^ ])(?:{expanded})(?![^ ])")
     except re.error as error:
         raise SafetyDataError(f"{path}: {source!r} is not a regular expression ({error}).") from error
 

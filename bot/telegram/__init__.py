@@ -1,1 +1,4 @@
-"""The Telegram front of the gateway."""
+"""Telegram: updates are stored before they are acknowledged, and replies before they are sent.
+
+receiver (inbox) -> clerk (what to say) -> render (how it looks) -> sender (outbox)
+"""

@@ -1,140 +1,233 @@
-"""Telegram, through python-telegram-bot, in the gateway's process."""
+"""The Telegram front: connects the parts, says hello to Telegram, and takes updates by polling or by webhook."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
-from typing import TYPE_CHECKING, Any
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from urllib.parse import urlencode
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Update
-from telegram.constants import ParseMode
-from telegram.error import InvalidToken, TelegramError
-from telegram.ext import (
-    AIORateLimiter,
-    Application,
-    ApplicationBuilder,
-    CallbackQueryHandler,
-    ContextTypes,
-    MessageHandler,
-    filters,
-)
+from cryptography.fernet import Fernet
+from telegram import Bot, BotCommand, MenuButtonCommands
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
 
-from bot.gateway import words
-from bot.gateway.conversation import Incoming
-from bot.gateway.replies import Button, Reply
-from bot.telegram.render import render
-
-if TYPE_CHECKING:
-    from bot.gateway.house import House
+from bot.gateway.house import House
+from bot.gateway.security import owner_only_file
+from bot.telegram import phrases
+from bot.telegram.clerk import Clerk
+from bot.telegram.commands import Me
+from bot.telegram.mailbox import Mailbox
+from bot.telegram.receiver import Receiver
+from bot.telegram.sender import Sender, seconds_of
+from bot.telegram.updates import ALLOWED_UPDATES, update_id_of
 
 logger = logging.getLogger("vagus.telegram")
 
-HELP_PAYLOAD = "/help"
+POLL_SECONDS = 25
+"""How long Telegram holds a poll open when there is nothing."""
+BATCH = 100
+WEBHOOK_CONNECTIONS = 40
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+SWEEP_SECONDS = 3600.0
 
 
 class TelegramFront:
-    """Receives updates by polling and answers through the same conversations as the web."""
+    """Runs in the gateway's process. Whatever goes wrong with Telegram, the gateway runs on."""
 
     def __init__(self, house: House) -> None:
+        """Set up. Nothing is sent or fetched before `start`.
+
+        Raises:
+            SettingsError: If telegram.key cannot be used.
+        """
+        settings = house.settings
         self._house = house
-        self._app: Application[Bot, Any, Any, Any, Any, Any] | None = None
+        self._mailbox = Mailbox(house.store.engine, owner_only_file(settings.var / "telegram.key", Fernet.generate_key))
+        self._polling = _request(settings.telegram_timeout, 2)
+        self._bot = Bot(
+            settings.telegram_token,
+            base_url=settings.telegram_api,
+            request=_request(settings.telegram_timeout, 256),
+            get_updates_request=self._polling,
+        )
+        keyed_id = house.signatures.keyed_id
+        self._path = keyed_id(f"telegram-webhook-path:{settings.telegram_token}")
+        self._secret = keyed_id(f"telegram-webhook-secret:{settings.telegram_token}")
+        self._receiver: Receiver | None = None
+        self._sender: Sender | None = None
+        self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start polling. A bad token is logged clearly, and the rest of the gateway runs on."""
-        builder = ApplicationBuilder().token(self._house.settings.telegram_token)
-        builder = builder.base_url(self._house.settings.telegram_api).rate_limiter(AIORateLimiter(max_retries=3))
-        app = builder.concurrent_updates(True).build()
-        message = filters.UpdateType.MESSAGE & filters.TEXT
-        app.add_handler(MessageHandler(message, self._on_text))
-        app.add_handler(CallbackQueryHandler(self._on_button))
-        app.add_error_handler(self._on_error)
-        try:
-            await app.initialize()
-            if app.updater is None:
-                raise RuntimeError("python-telegram-bot was built without an updater")
-            await app.updater.start_polling(allowed_updates=[Update.MESSAGE, Update.CALLBACK_QUERY])
-            await app.start()
-        except InvalidToken:
-            logger.error("TELEGRAM_TOKEN: refused by Telegram. Copy it again from BotFather. Telegram stays off.")
-            return
-        except TelegramError as error:
-            logger.error("Telegram cannot be reached (%s); it stays off until the next start", type(error).__name__)
-            return
-        self._app = app
-        logger.info("Telegram is on (polling)")
+        """Begin in the background: the gateway does not wait for Telegram."""
+        self._running = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Stop polling and finish what was received."""
-        if self._app is None:
-            return
-        if self._app.updater is not None:
-            await self._app.updater.stop()
-        await self._app.stop()
-        await self._app.shutdown()
+        """Take nothing more, finish what is being answered, and leave the rest to the next start."""
+        if self._running is not None:
+            self._running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._running
+        if self._receiver is not None:
+            await self._receiver.close()
+        if self._sender is not None:
+            await self._sender.close()
+        with suppress(TelegramError):
+            await self._bot.shutdown()
 
-    async def _on_text(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        del context
-        message, chat = update.message, update.effective_chat
-        if message is None or chat is None or message.text is None:
-            return
-        session_id = await self._session(chat.id)
-        if message.text.split("@")[0].split()[0] == "/start":
-            await self._send(chat.id, session_id, [words.greeting(self._house.clinic)], stored=False)
-            return
-        text = "help" if message.text.startswith("/help") else message.text
-        incoming = Incoming(message_id=f"tg-{update.update_id}", text=text)
-        await self._send(chat.id, session_id, await self._house.conversations.handle(session_id, incoming))
+    def is_door(self, path: str, secret: str) -> tuple[bool, bool]:
+        """Whether a webhook call came to our path, and whether it knows the secret; both compared in constant time."""
+        right_path = secrets.compare_digest(path.encode(), self._path.encode())
+        right_secret = secrets.compare_digest(secret.encode(), self._secret.encode())
+        return right_path and bool(self._house.settings.telegram_webhook_url), right_secret
 
-    async def _on_button(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-        del context
-        query, chat = update.callback_query, update.effective_chat
-        if query is None or chat is None or query.data is None:
+    async def receive(self, raw: object) -> bool:
+        """Take one update from the webhook; False when the front is not ready and Telegram should send it again.
+
+        Raises:
+            SQLAlchemyError: If it could not be stored; Telegram sends it again then.
+        """
+        if self._receiver is None:
+            return False
+        await asyncio.shield(asyncio.create_task(self._receiver.take([raw], ordered=False)))
+        return True
+
+    async def _run(self) -> None:
+        base = self._house.settings.telegram_webhook_url
+        if base and not base.startswith("https://"):
+            logger.error(
+                "TELEGRAM_WEBHOOK_URL: must start with https://. Telegram stays off; the rest of the gateway runs."
+            )
             return
-        await query.answer()
-        session_id = await self._session(chat.id)
-        incoming = Incoming(message_id=f"tg-{update.update_id}", button=query.data)
-        await self._send(chat.id, session_id, await self._house.conversations.handle(session_id, incoming))
+        try:
+            await self._connect(base)
+        except Exception as error:  # the gateway runs on
+            logger.error("Telegram stays off (%s)", type(error).__name__)
 
-    async def _on_error(self, update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
-        del update
-        logger.error("update failed: %s", type(context.error).__name__)
-
-    async def _session(self, chat_id: int) -> str:
-        """The chat's session: a keyed hash, so that the chat id itself is stored nowhere."""
-        session_id = self._house.signatures.keyed_id(f"telegram:{chat_id}")
-        await self._house.in_thread(
-            self._house.store.open_session, session_id, "telegram", self._house.conversations.lifetime
-        )
-        return session_id
-
-    async def _send(self, chat_id: int, session_id: str, replies: list[Reply], *, stored: bool = True) -> None:
-        if self._app is None:
+    async def _connect(self, base: str) -> None:
+        if not await self._keep_trying("getMe", self._bot.initialize):
             return
-        if not stored:
-            await self._house.in_thread(self._house.store.add_replies, session_id, replies)
-        for reply in replies:
-            texts = render(reply)
-            keyboard = self._keyboard(session_id, reply)
-            for position, text in enumerate(texts):
-                await self._app.bot.send_message(
-                    chat_id,
-                    text,
-                    parse_mode=ParseMode.HTML,
-                    link_preview_options=LinkPreviewOptions(is_disabled=True),
-                    reply_markup=keyboard if position == len(texts) - 1 else None,
+        me = Me(self._bot.id, self._bot.username)
+        sender = Sender(self._bot, self._mailbox, self._house.settings.telegram_messages_per_second, self._end)
+        self._sender = sender
+        self._clerk = Clerk(self._house, self._mailbox, me, sender.unsend)
+        receiver = Receiver(self._bot, self._mailbox, self._clerk, sender)
+        sender.take(await asyncio.to_thread(self._mailbox.pending))
+        await receiver.resume()
+        self._receiver = receiver
+        sender.spawn(self._introduce())
+        sender.spawn(self._sweep())
+        if base:
+            if await self._keep_trying(
+                "setWebhook", lambda: self._set_webhook(f"{base.rstrip('/')}/telegram/{self._path}")
+            ):
+                logger.info("Telegram is on (webhook)")
+            return
+        if await self._keep_trying("deleteWebhook", self._bot.delete_webhook):
+            logger.info("Telegram is on (polling)")
+            await self._poll(receiver)
+
+    async def _keep_trying(self, what: str, call: Callable[[], Awaitable[object]]) -> bool:
+        """Call until it works; False when the token is refused. Errors are named, not quoted: some hold the token."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                await call()
+                return True
+            except InvalidToken:
+                logger.error(
+                    "TELEGRAM_TOKEN: refused by Telegram. Copy it again from BotFather and restart. "
+                    "Telegram stays off; the rest of the gateway runs."
                 )
+                return False
+            except Exception as error:  # a broken answer of Telegram's can make the client raise anything
+                logger.warning("Telegram: %s failed (%s); again in %.0f s", what, type(error).__name__, wait)
+                await asyncio.sleep(seconds_of(error) if isinstance(error, RetryAfter) else wait)
+                wait = min(2 * wait, LONGEST_WAIT)
 
-    def _keyboard(self, session_id: str, reply: Reply) -> InlineKeyboardMarkup | None:
-        rows = [
-            [InlineKeyboardButton(button.label, callback_data=self._value(session_id, reply, position))]
-            for position, button in enumerate(reply.buttons)
-            if _fits_telegram(button)
-        ]
-        return InlineKeyboardMarkup(rows) if rows else None
+    async def _set_webhook(self, url: str) -> None:
+        await self._bot.set_webhook(
+            url, secret_token=self._secret, allowed_updates=ALLOWED_UPDATES, max_connections=WEBHOOK_CONNECTIONS
+        )
 
-    def _value(self, session_id: str, reply: Reply, position: int) -> str:
-        return self._house.signatures.button(session_id, reply.id, position)
+    async def _poll(self, receiver: Receiver) -> None:
+        """Fetch updates for ever. The offset, which acknowledges them, moves only after they are stored."""
+        offset = 0
+        wait = FIRST_WAIT
+        while True:
+            try:
+                raws = await self._fetch(offset)
+                await receiver.take(raws)
+            except Conflict:
+                logger.error(
+                    "Telegram: another program fetches this bot's updates, or a webhook is set. Stop the other one."
+                )
+            except InvalidToken:
+                logger.error("TELEGRAM_TOKEN: refused by Telegram. Was it revoked? Copy the new one from BotFather.")
+            except Exception as error:  # network, Telegram or database: the next poll may work
+                logger.warning("Telegram: updates not taken (%s); again in %.0f s", type(error).__name__, wait)
+                if isinstance(error, RetryAfter):
+                    wait = max(wait, seconds_of(error))
+            else:
+                numbers = [number for number in map(update_id_of, raws) if number is not None]
+                offset = max([offset, *(number + 1 for number in numbers)])
+                wait = FIRST_WAIT
+                if raws and not numbers:
+                    await asyncio.sleep(FIRST_WAIT)  # nonsense; a polling loop must not spin on it
+                continue
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _fetch(self, offset: int) -> list[object]:
+        """Updates as Telegram wrote them: `Bot.get_updates` fails for all of them when one is malformed."""
+        values = {"timeout": POLL_SECONDS, "limit": BATCH, "allowed_updates": json.dumps(ALLOWED_UPDATES)}
+        query = urlencode(values | ({"offset": offset} if offset else {}))
+        body = await self._polling.retrieve(f"{self._bot.base_url}/getUpdates?{query}", read_timeout=POLL_SECONDS + 10)
+        result = json.loads(body)["result"]
+        if not isinstance(result, list):
+            raise TypeError("getUpdates: result is no list")
+        return result
+
+    async def _introduce(self) -> None:
+        """Set what Telegram shows beside the chat: commands, descriptions with the numbers, the menu button."""
+        clinic = self._house.clinic
+        commands = [BotCommand(name, description) for name, description in phrases.COMMANDS]
+        calls: tuple[Callable[[], Awaitable[object]], ...] = (
+            lambda: self._bot.set_my_commands(commands),
+            lambda: self._bot.set_my_description(phrases.description(clinic)),
+            lambda: self._bot.set_my_short_description(phrases.short_description(clinic)),
+            lambda: self._bot.set_chat_menu_button(menu_button=MenuButtonCommands()),
+        )
+        for call in calls:
+            try:
+                await call()
+            except Exception as error:  # what is there from the last start stays
+                logger.warning("Telegram: the bot's description was not updated (%s)", type(error).__name__)
+
+    async def _sweep(self) -> None:
+        settings = self._house.settings
+        kept = timedelta(hours=settings.session_hours + settings.retention_hours)
+        while True:
+            try:
+                await asyncio.to_thread(self._mailbox.sweep, kept)
+            except Exception as error:  # it runs again
+                logger.error("Telegram: sweep failed (%s)", type(error).__name__)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _end(self, person: str) -> None:
+        await self._clerk.end(person)
 
 
-def _fits_telegram(button: Button) -> bool:
-    """Links to `tel:` and the web client's own actions are no inline buttons; numbers in the text are tappable."""
-    return button.payload.startswith(("/", "text:"))
+def _request(timeout: float, connections: int) -> HTTPXRequest:
+    return HTTPXRequest(
+        connection_pool_size=connections,
+        read_timeout=timeout,
+        write_timeout=timeout,
+        connect_timeout=timeout,
+        pool_timeout=timeout,
+        media_write_timeout=3 * timeout,
+    )

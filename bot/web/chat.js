@@ -191,7 +191,8 @@ export class Chat {
 
   load() {
     try {
-      this.state = blank(JSON.parse(self[this.area].getItem(this.key)));
+      const kept = blank(JSON.parse(self[this.area].getItem(this.key)));
+      if (kept.entries.length) this.state = kept;
     } catch (error) {
       console.warn(error);
     }
@@ -211,7 +212,6 @@ export class Chat {
     this.share();
   }
 
-  /** `ended`: the epoch that this one replaces. */
   share(ended) {
     this.tabs.postMessage({ state: this.state, ended });
   }

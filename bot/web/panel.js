@@ -4,13 +4,13 @@ import { strings } from './strings.js';
 
 const PHONE = '(max-width: 480px), (max-height: 480px)';
 const HISTORY = 4; // more at once is shown, not read out
-const SCHEMES = /^(https?|tel|sms|mailto):/i;
+const SCHEMES = /^(https?:\/\/|tel:|sms:|mailto:)/i;
 const CALLABLE = /^(tel|sms):/i;
 const ALARM = /^(emergency|crisis|poison)$/;
 const RATED = /^(answer|no_answer|redirect)$/;
 const LIST_LINE = /^(?:- |(\d+)\. )(.*)/;
 const REASONS = ['not_my_question', 'hard_to_understand', 'need_more', 'seems_wrong'];
-// Marks that reverse or hide text.
+// Reverses or hides text.
 const UNSEEN = /[\0-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/gu;
 
 const ICONS = {
@@ -60,7 +60,7 @@ export class Panel {
     this.input = el('textarea', { id: 'ask', rows: 1, maxlength: 20000, placeholder: words.ask, enterkeyhint: 'send', keydown: (event) => this.onInputKey(event) });
     this.title = el('h2', { id: 'title', tabindex: '-1' }, heading);
     this.dialog = el('dialog', { class: 'panel', 'aria-labelledby': 'title', keydown: (event) => this.onKey(event), close: () => this.onClose() },
-      el('header', null, icon('pulse'), el('div', null, this.title, this.state), this.menuButton, this.round('close', words.close, () => this.close())),
+      el('div', { class: 'head' }, icon('pulse'), el('div', null, this.title, this.state), this.menuButton, this.round('close', words.close, () => this.close())),
       this.menu, this.log, this.typing, this.outage, this.toast,
       el('form', { submit: (event) => this.onSubmit(event) }, el('label', { class: 'vh', for: 'ask' }, words.ask), this.input, this.round('send', words.send)),
       this.foot);
@@ -134,7 +134,7 @@ export class Panel {
   }
 
   choose({ label, value }, button) {
-    const own = { 'client:save': this.save, 'client:erase': this.erase, 'client:new': this.renew }[value];
+    const own = { 'client:save': this.save, 'client:erase': this.erase, 'client:new': this.renew, __proto__: null }[value];
     if (own) return own.call(this);
     if (button.ariaDisabled) return undefined;
     button.ariaDisabled = 'true';
@@ -250,7 +250,7 @@ function el(tag, attributes, ...children) {
     if (typeof value === 'function') node.addEventListener(name, value);
     else if (value || value === '') node.setAttribute(name, plain(value));
   });
-  node.append(...children.flat(2).filter(Boolean).map((child) => (child instanceof Node ? child : plain(child))));
+  node.append(...children.flat(9).filter(Boolean).map((child) => (child instanceof Node ? child : plain(child))));
   return node;
 }
 
@@ -263,7 +263,6 @@ function icon(name) {
   return svg;
 }
 
-/** Only words, where the scheme is not on the list. */
 function link(address, className, ...children) {
   const href = plain(address);
   const web = /^http/i.test(href) && { target: '_blank', rel: 'noopener noreferrer' };
@@ -307,7 +306,7 @@ function replyNode({ id, kind, text, notice, passages, disclaimer, buttons }, at
   const alarm = ALARM.test(kind);
   const tag = (alarm || kind === 'urgent') && words[kind];
   const line = (name, content) => content && el('p', { class: name, dir: 'auto' }, content);
-  return el('article', { class: `bot ${alarm ? 'alarm' : ''} ${kind}`, 'aria-label': tag || words.answer, role: alarm && 'alert' },
+  return el(alarm ? 'div' : 'article', { class: `bot ${alarm ? 'alarm' : ''} k-${kind}`, 'aria-label': tag || words.answer, role: alarm && 'alert' },
     el('div', { class: 'card', lang: 'en' },
       tag && el('h3', { class: 'tag' }, icon('alert'), tag),
       line('notice', notice),

@@ -93,7 +93,7 @@
         label || this.words.label);
       this.button.onclick = () => this.open();
       this.shadowRoot.append(this.button);
-      if (teaser && !memo('vagus:tip')) this.showTip('note', [make('p', {}, teaser)]);
+      if (teaser && !memo('vagus:tip')) this.showTip('status', [make('p', {}, teaser)]);
     }
 
     showTip(role, lines) {

@@ -81,7 +81,9 @@ def sections(title: str, blocks: Iterable[Block]) -> list[Block]:
         if kept and kept[-1].kind == "heading":
             above = kept.pop()
             same = above.text.casefold() == heading.text.casefold()
-            heading = replace(heading, level=above.level, text=heading.text if same else _joined(above.text, heading.text))
+            heading = replace(
+                heading, level=above.level, text=heading.text if same else _joined(above.text, heading.text)
+            )
         kept.append(heading)
     while kept and kept[-1].kind == "heading":
         kept.pop()
@@ -124,7 +126,12 @@ def nest_lead_ins(blocks: Sequence[Block]) -> list[Block]:
             under = None
         following = blocks[position + 1] if position + 1 < len(blocks) else None
         leads = block.text.endswith(":") and following is not None and following.kind == "item"
-        if leads and following is not None and following.level <= block.level and (under is None or block.level == under):
+        if (
+            leads
+            and following is not None
+            and following.level <= block.level
+            and (under is None or block.level == under)
+        ):
             under = block.level
             made.append(block)
         elif under is not None and block.level >= under:
@@ -168,7 +175,10 @@ def _list(items: list[Block]) -> str:
 
 def _table(rows: tuple[tuple[str, ...], ...]) -> str:
     width = max(len(row) for row in rows)
-    lines = ["| " + " | ".join([escaped(cell).replace("|", r"\|") for cell in row] + [""] * (width - len(row))) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join([escaped(cell).replace("|", r"\|") for cell in row] + [""] * (width - len(row))) + " |"
+        for row in rows
+    ]
     return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
 
 

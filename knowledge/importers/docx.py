@@ -19,7 +19,7 @@ from knowledge.importers.selecting import looks_like_title, select
 MAX_UNPACKED = 300_000_000
 Element = Any
 
-_DELETED = frozenset(map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:delText", "mc:Fallback" if False else "w:pict")))
+_DELETED = frozenset(map(qn, ("w:del", "w:moveFrom", "w:instrText", "w:delText", "w:pict")))
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 
 
@@ -37,19 +37,27 @@ def read_docx(raw: bytes, *, name: str) -> Imported:
     blocks = [block for block in blocks if not (block.kind == "heading" and block.level == 0 and block.text == title)]
     chosen = select(blocks, title=title, whole_page=False)
     published = core.created.date() if core.created else None
-    return Imported(chosen.title or one_line(core.title or ""), chosen.blocks, published=published, dropped=chosen.dropped)
+    return Imported(
+        chosen.title or one_line(core.title or ""), chosen.blocks, published=published, dropped=chosen.dropped
+    )
 
 
 def _opened(raw: bytes, name: str) -> WordDocument:
     if raw.startswith(b"\xd0\xcf\x11\xe0"):
-        raise ImportSourceError(f"{name}: an old .doc or a document with a password. Save it as .docx without a password.")
+        raise ImportSourceError(
+            f"{name}: an old .doc or a document with a password. Save it as .docx without a password."
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as packed:
             if sum(entry.file_size for entry in packed.infolist()) > MAX_UNPACKED:
-                raise ImportSourceError(f"{name}: unpacks to more than {MAX_UNPACKED // 1_000_000} MB. Save only the text.")
+                raise ImportSourceError(
+                    f"{name}: unpacks to more than {MAX_UNPACKED // 1_000_000} MB. Save only the text."
+                )
         return docx.Document(io.BytesIO(raw))
     except (zipfile.BadZipFile, PackageNotFoundError, KeyError, ValueError) as error:
-        raise ImportSourceError(f"{name}: not a Word document, or a damaged one ({error}). Save it again as .docx.") from error
+        raise ImportSourceError(
+            f"{name}: not a Word document, or a damaged one ({error}). Save it again as .docx."
+        ) from error
 
 
 class _Lists:
@@ -82,6 +90,8 @@ class _Lists:
                 return depth, self._next("style", depth) if "number" in style_name else None
             return None
         number_id, depth = marks
+        if not depth and style_name.startswith("list") and style_name[-1].isdigit():
+            depth = int(style_name[-1]) - 1
         if number_id == "0":
             return None
         form = self._formats.get((number_id, str(depth)), "bullet")
@@ -124,7 +134,14 @@ def _blocks(parent: Element, document: WordDocument, lists: _Lists) -> Iterator[
 def _children(parent: Element) -> Iterator[Element]:
     """Paragraphs and tables, also those inside content controls; a table of contents is left out."""
     for node in parent:
-        if node.tag in (qn("w:sdt"), qn("w:ins"), qn("w:moveTo"), qn("w:customXml"), qn("w:sdtContent"), qn("w:smartTag")):
+        if node.tag in (
+            qn("w:sdt"),
+            qn("w:ins"),
+            qn("w:moveTo"),
+            qn("w:customXml"),
+            qn("w:sdtContent"),
+            qn("w:smartTag"),
+        ):
             gallery = next(node.iter(qn("w:docPartGallery")), None) if node.tag == qn("w:sdt") else None
             if gallery is None or "Contents" not in (gallery.get(qn("w:val")) or ""):
                 yield from _children(node)

@@ -20,29 +20,41 @@ from lxml import etree
 from knowledge.errors import ImportSourceError
 from knowledge.importers.blocks import Block, Imported, one_line
 from knowledge.importers.decoding import decode
+from knowledge.importers.furniture import is_part_of_page
 from knowledge.importers.htmlblocks import BLOCKS, blocks_of
 from knowledge.importers.selecting import select
 
 Element = Any
 
-_GONE = frozenset(
-    """script style noscript template svg canvas iframe object embed nav footer aside form select option input textarea
-    dialog audio video picture map head link meta""".split()
-)
-_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "dialog", "alertdialog", "form", "menu", "menubar", "toolbar"))
-_NAMES = re.compile(
-    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|breadcrumbs?|sidebar|widget|widgets|footer|site-?footer|masthead|topbar|comments?|respond|comment-?(?:list|form|respond|section|area)"
-    r"|disqus|share|sharing|sharedaddy|addtoany|social|social-?(?:share|links|icons|media)|related|related-?posts?|jp-relatedposts|recent-?posts?|popular-?posts?|post-?navigation|nav-?links"
-    r"|pagination|pager|item-pagination|newsletter|subscribe|subscription|signup|sign-up|optin|opt-in|mailchimp|popup|pop-up|modal|overlay|lightbox|cookies?|cookie-?(?:banner|notice|law|bar|consent)|gdpr|consent"
-    r"|author-?(?:box|bio|info|profile|card|meta)|about-?author|byline|entry-?meta|post-?meta|entry-?footer|post-?footer|blog-?(?:item-)?(?:meta|author|comments|share|tags)|tags?-?links|tagcloud|cat-?links|post-?tags|post-?categories"
-    r"|advert|advertisement|ads|ad-?container|sponsored|promo|promotion|banner|cta|call-?to-?action|gform|wpforms|wpcf7|contact-?form|screen-reader-text|sr-only|visually-?hidden|skip-?links?|skip-link"
-    r"|toc|table-of-contents|ez-toc|print-?only|wp-caption-text|figcaption|announcement(?:-bar)?|donate|donation|product-?(?:card|grid|block)|site_header|site_footer|site-header|read-?time|reading-?time)(?=$|[\s_-]|\d)",
-    re.IGNORECASE,
+_GONE_TAGS = """script style noscript template svg canvas iframe object embed nav footer aside form select option input
+    textarea dialog audio video picture map head link meta"""
+_GONE = frozenset(_GONE_TAGS.split())
+_ROLES = frozenset(
+    (
+        "navigation",
+        "banner",
+        "contentinfo",
+        "search",
+        "complementary",
+        "dialog",
+        "alertdialog",
+        "form",
+        "menu",
+        "menubar",
+        "toolbar",
+    )
 )
 _ARTICLE = re.compile(
     r"(?:^|[\s_-])(?:entry-content|post-content|article-content|article-body|post-body|blog-item-content|single-content|page-content|post__content|richtext|rich-content|td-post-content)(?=$|\s)",
     re.IGNORECASE,
 )
+_KEEPS_BUTTON = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt"))
+"""An accordion's question is a button inside its heading."""
+_NEVER_BY_NAME = frozenset(
+    ("article", "main", "li", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "table", "strong", "em", "b", "i")
+)
+"""These hold text of the article whatever they are called."""
+_PART_P = re.compile(r"\b(?:comment|breadcrumb|wp-caption-text|screen-reader-text)")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -65,7 +77,14 @@ def read_html(raw: bytes, *, name: str) -> Imported:
     blocks = _unfolded(list(blocks_of(container)))
     title = found.title or _first_heading(blocks) or _first_heading(list(blocks_of(body)))
     chosen = select(blocks, title=title, whole_page=True)
-    return Imported(title or chosen.title, chosen.blocks, found.address, found.site, found.published, chosen.dropped)
+    return Imported(
+        title or chosen.title,
+        chosen.blocks,
+        found.address,
+        found.site,
+        found.published or chosen.published,
+        chosen.dropped,
+    )
 
 
 def _parsed(text: str, name: str) -> Element:
@@ -85,7 +104,9 @@ def _facts(page: Element, text: str) -> Imported:
         key = (node.get("property") or node.get("name") or node.get("itemprop") or "").lower()
         if key and node.get("content"):
             meta.setdefault(key, one_line(node.get("content")))
-    canonical = next((n.get("href") or "" for n in page.iter("link") if (n.get("rel") or "").lower() == "canonical"), "")
+    canonical = next(
+        (n.get("href") or "" for n in page.iter("link") if (n.get("rel") or "").lower() == "canonical"), ""
+    )
     saved = re.search(r"<!--\s*saved from url=\(\d+\)(\S+)", text[:5000])
     addresses = [canonical, meta.get("og:url", ""), saved[1] if saved else ""]
     address = next((a for a in addresses if re.fullmatch(r"https?://\S+", a)), "")
@@ -97,13 +118,13 @@ def _title(page: Element, meta: dict[str, str], site: str) -> str:
     tops = [one_line(node.text_content()) for node in page.iter("h1")]
     head = next((one_line(node.text_content()) for node in page.iter("title")), "")
     named = meta.get("og:title", "") or meta.get("twitter:title", "") or head
-    for top in tops:
-        if top and _key(top) and (_key(top) in _key(named) or _key(top) in _key(head)):
-            return top
+    matching = [top for top in tops if _key(top) not in ("", _key(site)) and _key(top) in _key(f"{named} {head}")]
+    if matching:
+        return max(matching, key=len)
     useful = [top for top in tops if len(top.split()) > 1 and _key(top) != _key(site)]
     if len(useful) == 1 and not named:
         return useful[0]
-    pieces = re.split(r"\s+[|–—»·-]\s+", named)
+    pieces = re.split(r"\s+[|\u2013—»\u00b7-]\s+", named)
     pieces = [piece for piece in pieces if piece and _key(piece) != _key(site)]
     if len(pieces) > 1 and named != meta.get("og:title"):
         return pieces[0]
@@ -116,7 +137,12 @@ def _key(text: str) -> str:
 
 def _published(page: Element, meta: dict[str, str]) -> date | None:
     times = [node.get("datetime") or "" for node in page.iter("time")]
-    for value in (meta.get("article:published_time", ""), meta.get("datepublished", ""), meta.get("date", ""), *times[:1]):
+    for value in (
+        meta.get("article:published_time", ""),
+        meta.get("datepublished", ""),
+        meta.get("date", ""),
+        *times[:1],
+    ):
         found = re.match(r"(\d{4})-(\d\d)-(\d\d)", value)
         if found:
             try:
@@ -136,9 +162,9 @@ def _prune(body: Element) -> None:
     for node in list(body.iter()):
         if node is body or node.getparent() is None:
             continue
-        if not isinstance(node.tag, str):
-            _remove(node)
-        elif _is_gone(node) and not (_prose(node) * 2 > total and node.tag not in ("script", "style")):
+        if not isinstance(node.tag, str) or (
+            _is_gone(node) and not (_prose(node) * 2 > total and node.tag not in ("script", "style"))
+        ):
             _remove(node)
 
 
@@ -147,17 +173,19 @@ def _is_gone(node: Element) -> bool:
     if tag in _GONE:
         return True
     if tag == "button":
-        return not any(a.tag in ("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt") for a in node.iterancestors())
-    if tag in ("header",):
-        return node.find(".//h1") is None or any((a.get("role") or "") == "banner" for a in (node,))
+        return not any(ancestor.tag in _KEEPS_BUTTON for ancestor in node.iterancestors())
+    if tag == "header":
+        return node.find(".//h1") is None or node.get("role") == "banner"
     if node.get("hidden") is not None or _HIDDEN.search(node.get("style") or ""):
         return True
     if (node.get("role") or "").lower() in _ROLES or (node.get("aria-modal") or "") == "true":
         return True
-    if tag in ("article", "main", "p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th", "table", "strong", "em", "b", "i"):
-        return tag == "p" and bool(re.search(r"\b(?:comment|breadcrumb|wp-caption-text|screen-reader-text)", node.get("class") or ""))
+    if tag == "p":
+        return bool(_PART_P.search(node.get("class") or ""))
+    if tag in _NEVER_BY_NAME:
+        return False
     names = f"{node.get('class') or ''} {node.get('id') or ''}"
-    return bool(_NAMES.search(names)) and not _ARTICLE.search(names)
+    return is_part_of_page(names) and not _ARTICLE.search(names)
 
 
 def _prose(node: Element) -> int:
@@ -181,7 +209,9 @@ def _remove(node: Element) -> None:
 def _article_texts(body: Element) -> set[str]:
     """The paragraphs, items and headings that trafilatura takes for the article's."""
     page = lxml.html.fromstring(etree.tostring(body, encoding="unicode", method="html"))
-    found = trafilatura.bare_extraction(page, favor_recall=True, include_comments=False, include_tables=True, with_metadata=False)
+    found = trafilatura.bare_extraction(
+        page, favor_recall=True, include_comments=False, include_tables=True, with_metadata=False
+    )
     tree = getattr(found, "body", None)
     if tree is None:
         return set()
@@ -207,7 +237,11 @@ def _container(body: Element, wanted: set[str]) -> Element:
         if isinstance(node.tag, str) and weight[node] >= total * 0.85:
             smallest = node
     for node in (smallest, *smallest.iterancestors()):
-        if node.tag in ("article", "main") or node.get("role") == "main" or _ARTICLE.search(f"{node.get('class') or ''} {node.get('itemprop') or ''}"):
+        if (
+            node.tag in ("article", "main")
+            or node.get("role") == "main"
+            or _ARTICLE.search(f"{node.get('class') or ''} {node.get('itemprop') or ''}")
+        ):
             return node
         if node is body:
             break
@@ -225,7 +259,11 @@ def _named(body: Element) -> Element:
 def _leaves(body: Element) -> Iterator[Element]:
     """Elements with text and no block inside."""
     for node in body.iter():
-        if isinstance(node.tag, str) and node.tag in BLOCKS and not any(isinstance(c.tag, str) and c.tag in BLOCKS for c in node.iterdescendants()):
+        if (
+            isinstance(node.tag, str)
+            and node.tag in BLOCKS
+            and not any(isinstance(c.tag, str) and c.tag in BLOCKS for c in node.iterdescendants())
+        ):
             yield node
 
 

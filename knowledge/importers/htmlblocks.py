@@ -12,11 +12,10 @@ from knowledge.importers.selecting import looks_like_title
 Element = Any
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-BLOCKS = frozenset(
-    """address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5 h6 header hr
-    li main ol p pre section summary table tbody td tfoot th thead tr ul""".split()
-)
-_BULLET = re.compile(r"^(?:[•◦‣▪▫●○■□◆➢➤►▶✓✔✅·⁃∙]\ufe0e?\ufe0f?\s*|[-*–—]\s+)(?=\S)")
+_BLOCK_TAGS = """address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5
+    h6 header hr li main ol p pre section summary table tbody td tfoot th thead tr ul"""
+BLOCKS = frozenset(_BLOCK_TAGS.split())
+_BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆➢➤►▶✓✔✅\u00b7\u2043∙]\ufe0e?\ufe0f?\s*|[-*\u2013—]\s+)(?=\S)")
 _NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
 _BREAK = "\x1e"
 DEEPEST = 200
@@ -29,7 +28,7 @@ def blocks_of(element: Element) -> Iterator[Block]:
 
 def _walk(element: Element, depth: int) -> Iterator[Block]:
     if depth > DEEPEST:
-        yield from _paragraphs(_text(element), bold=False)
+        yield from _paragraphs(" ".join(element.itertext()), bold=False)
         return
     tag = element.tag
     if tag in HEADINGS or (element.get("role") == "heading" and not _has_blocks(element)):
@@ -41,9 +40,7 @@ def _walk(element: Element, depth: int) -> Iterator[Block]:
         yield from _list(element, 0, depth)
     elif tag == "table":
         yield from _table(element, depth)
-    elif tag == "figure" and element.find(".//table") is None and element.find(".//blockquote") is None:
-        return
-    elif tag == "figcaption":
+    elif tag == "figcaption" or (tag == "figure" and not _holds(element, "table", "blockquote")):
         return
     elif tag in ("dt", "summary"):
         text = one_line(_text(element))
@@ -54,6 +51,10 @@ def _walk(element: Element, depth: int) -> Iterator[Block]:
             yield from _paragraphs(piece, bold=False)
     else:
         yield from _mixed(element, depth)
+
+
+def _holds(element: Element, *tags: str) -> bool:
+    return any(element.find(f".//{tag}") is not None for tag in tags)
 
 
 def _mixed(element: Element, depth: int) -> Iterator[Block]:
@@ -103,7 +104,9 @@ def _inline(element: Element) -> str:
         return ""
     if element.tag == "br":
         return _BREAK
-    if element.tag == "sup" and re.fullmatch(r"\s*\[?(?:\d{1,3}|[*†‡])(?:\s*[,–-]\s*\d{1,3})*\]?\s*", element.text_content() or ""):
+    if element.tag == "sup" and re.fullmatch(
+        r"\s*\[?(?:\d{1,3}|[*†‡])(?:\s*[,\u2013-]\s*\d{1,3})*\]?\s*", element.text_content() or ""
+    ):
         before = element.getprevious()
         stem = (before.tail if before is not None else element.getparent().text) or ""
         return element.text_content() if re.search(r"\d$", stem) else ""
@@ -150,6 +153,9 @@ def _list(element: Element, level: int, depth: int) -> Iterator[Block]:
             continue
         if depth > DEEPEST:
             continue
+        if _holds(child, *HEADINGS):
+            yield from _mixed(child, depth + 1)  # an accordion or a row of cards: sections that are listed
+            continue
         made = list(_items(child, level, number if ordered else None, depth))
         yield from made
         number += bool(made)
@@ -181,7 +187,7 @@ def _items(element: Element, level: int, number: int | None, depth: int) -> Iter
 
 
 def _is_links(element: Element) -> bool:
-    """A menu or a table of contents: each item is a short link, and what leads into it is no sentence of the article."""
+    """A menu or a table of contents: each item is a link, and what leads into it is no sentence of the article."""
     items = [child for child in element if child.tag == "li"]
     links = [item for item in items if _linked(item) * 10 >= len(one_line(item.text_content())) * 9]
     if not items or len(links) * 5 < len(items) * 4:
@@ -209,7 +215,9 @@ def _table(element: Element, depth: int) -> Iterator[Block]:
             for cell in row:
                 yield from _mixed(cell, depth + 1)
         return
-    made = tuple(texts for row in cells if any(texts := tuple(one_line(_text(cell).replace(_BREAK, " ")) for cell in row)))
+    made = tuple(
+        texts for row in cells if any(texts := tuple(one_line(_text(cell).replace(_BREAK, " ")) for cell in row))
+    )
     if made:
         yield Block("table", rows=made)
 
@@ -220,5 +228,7 @@ def _is_layout(cells: list[list[Element]]) -> bool:
         return True
     inner = ("table", *HEADINGS)
     return any(
-        any(cell.find(f".//{tag}") is not None for tag in inner) or sum(1 for _ in cell.iter("p")) > 2 for row in cells for cell in row
+        any(cell.find(f".//{tag}") is not None for tag in inner) or sum(1 for _ in cell.iter("p")) > 2
+        for row in cells
+        for cell in row
     )

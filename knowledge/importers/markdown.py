@@ -37,7 +37,11 @@ def read_markdown(text: str) -> Imported:
         chosen.title or title or next((b.text for b in blocks if b.kind == "heading"), ""),
         chosen.blocks,
         address if re.fullmatch(r"https?://\S+", address) else "",
-        published=published.date() if isinstance(published, datetime) else published if isinstance(published, date) else None,
+        published=published.date()
+        if isinstance(published, datetime)
+        else published
+        if isinstance(published, date)
+        else None,
         dropped=chosen.dropped,
     )
 
@@ -60,7 +64,11 @@ def _blocks(nodes: list[SyntaxTreeNode]) -> Iterator[Block]:
         elif node.type in ("bullet_list", "ordered_list"):
             yield from _list(node, 0)
         elif node.type == "table":
-            rows = tuple(tuple(one_line(_inline(cell)) for cell in row.children) for part in node.children for row in part.children)
+            rows = tuple(
+                tuple(one_line(_inline(cell)) for cell in row.children)
+                for part in node.children
+                for row in part.children
+            )
             yield Block("table", rows=tuple(row for row in rows if any(row)))
         elif node.type in ("fence", "code_block"):
             for piece in re.split(r"\n\s*\n", node.content):
@@ -122,6 +130,8 @@ def _inline(node: SyntaxTreeNode) -> str:
     for child in node.walk():
         if child.type in ("text", "code_inline"):
             text += child.content
-        elif child.type in ("softbreak", "hardbreak") or (child.type == "html_inline" and child.content.startswith("<br")):
+        elif child.type in ("softbreak", "hardbreak") or (
+            child.type == "html_inline" and child.content.startswith("<br")
+        ):
             text += " "
     return text

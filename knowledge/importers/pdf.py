@@ -19,9 +19,28 @@ from knowledge.importers.blocks import Block, Imported, one_line
 from knowledge.importers.selecting import looks_like_title, select
 
 MAX_PAGES = 500
-_BULLET = re.compile(r"^(?:[•◦‣▪▫●○■□◆➢➤►▶✓✔·⁃∙\uf0b7\uf0a7]\s*|[-*–]\s+)(?=\S)")
+_BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆➢➤►▶✓✔\u00b7\u2043∙\uf0b7\uf0a7]\s*|[-*\u2013]\s+)(?=\S)")
 _NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
-_KEEPS_HYPHEN = frozenset("long short low high well self non anti full part half over under gut brain evidence plant omega first second third".split())
+_KEEPS_HYPHEN = frozenset(
+    (
+        "long",
+        "short",
+        "low",
+        "high",
+        "well",
+        "self",
+        "non",
+        "anti",
+        "full",
+        "part",
+        "half",
+        "gut",
+        "brain",
+        "evidence",
+        "plant",
+    )
+)
+"""First parts of words that are written with a hyphen anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +68,13 @@ def read_pdf(raw: bytes, *, name: str) -> Imported:
         lines = [line for number, page in enumerate(reader.pages) for line in _page_lines(page, number)]
         title, published = _facts(reader)
     except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OSError) as error:
-        raise ImportSourceError(f"{name}: not a PDF that can be read ({type(error).__name__}: {error}). Save it again.") from error
+        raise ImportSourceError(
+            f"{name}: not a PDF that can be read ({type(error).__name__}: {error}). Save it again."
+        ) from error
     if sum(len(line.text) for line in lines) < 20:
-        raise ImportSourceError(f"{name}: a scan without text. Run text recognition (OCR) on it, or paste the text into a .txt file.")
+        raise ImportSourceError(
+            f"{name}: a scan without text. Run text recognition (OCR) on it, or paste the text into a .txt file."
+        )
     blocks = list(_blocks(_without_margins(lines, len(reader.pages))))
     chosen = select(blocks, title="", whole_page=False)
     return Imported(chosen.title or title, chosen.blocks, published=published, dropped=chosen.dropped)
@@ -82,7 +105,9 @@ def _page_lines(page: Any, number: int) -> list[_Line]:
             return
         scale = abs(place[3] * matrix[3]) or abs(place[1] * matrix[1]) or 1.0
         x, y = place[4] * matrix[0] + matrix[4], place[5] * matrix[3] + matrix[5]
-        bold = bool(font) and bool(re.search(r"bold|black|heavy|semibold", str((font or {}).get("/BaseFont", "")), re.IGNORECASE))
+        bold = bool(font) and bool(
+            re.search(r"bold|black|heavy|semibold", str((font or {}).get("/BaseFont", "")), re.IGNORECASE)
+        )
         parts.append(_Line(text, x, y, round(size * scale, 1), bold, number))
 
     page.extract_text(visitor_text=visit)
@@ -90,7 +115,12 @@ def _page_lines(page: Any, number: int) -> list[_Line]:
     for part in parts:
         if lines and abs(lines[-1].y - part.y) < max(2.0, part.size * 0.35) and part.x >= lines[-1].x:
             last = lines[-1]
-            lines[-1] = replace(last, text=last.text.replace("\n", " ") + part.text, bold=last.bold and part.bold, size=max(last.size, part.size))
+            lines[-1] = replace(
+                last,
+                text=last.text.replace("\n", " ") + part.text,
+                bold=last.bold and part.bold,
+                size=max(last.size, part.size),
+            )
         else:
             lines.append(part)
     return [replace(line, text=one_line(line.text)) for line in lines if one_line(line.text)]
@@ -103,12 +133,27 @@ def _without_margins(lines: list[_Line], pages: int) -> list[_Line]:
         seen.update({re.sub(r"\d+", "#", line.text) for line in lines if line.page == page})
     edges = {id(line) for page in range(pages) for line in _edges([line for line in lines if line.page == page])}
 
+    body = _body_size(lines)
+    spacing = _usual_spacing(lines, body)
+
     def is_margin(line: _Line) -> bool:
         if re.fullmatch(r"(?:page\s*)?\d{1,3}(?:\s*(?:/|of)\s*\d{1,3})?", line.text, re.IGNORECASE):
             return id(line) in edges
-        return pages > 1 and id(line) in edges and seen[re.sub(r"\d+", "#", line.text)] > max(1, pages * 0.5)
+        often = seen[re.sub(r"\d+", "#", line.text)] >= max(2, pages * 0.3)
+        return (
+            often
+            and id(line) in edges
+            and line.size <= body * 1.05
+            and (line.size < body - 0.4 or _is_apart(line, lines, spacing))
+        )
 
     return [line for line in lines if not is_margin(line)]
+
+
+def _is_apart(line: _Line, lines: list[_Line], spacing: float) -> bool:
+    """It stands well away from the other lines of its page."""
+    gaps = [abs(other.y - line.y) for other in lines if other.page == line.page and other is not line]
+    return min(gaps, default=spacing * 9) > spacing * 1.6
 
 
 def _edges(lines: list[_Line]) -> list[_Line]:
@@ -119,10 +164,7 @@ def _edges(lines: list[_Line]) -> list[_Line]:
 def _blocks(lines: list[_Line]) -> Iterator[Block]:
     if not lines:
         return
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        sizes[line.size] += len(line.text)
-    body = sizes.most_common(1)[0][0]
+    body = _body_size(lines)
     spacing = _usual_spacing(lines, body)
     large = sorted({line.size for line in lines if line.size > body * 1.12}, reverse=True)
     words = Counter(word.lower() for line in lines for word in re.findall(r"[\w-]+", line.text))
@@ -135,6 +177,14 @@ def _blocks(lines: list[_Line]) -> Iterator[Block]:
     left = min(line.x for line in lines)
     for group in groups:
         yield _block(group, body, large, words, left)
+
+
+def _body_size(lines: list[_Line]) -> float:
+    """The size that most of the text is set in."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[line.size] += len(line.text)
+    return sizes.most_common(1)[0][0]
 
 
 def _usual_spacing(lines: list[_Line], body: float) -> float:
@@ -151,7 +201,7 @@ def _joins(group: list[_Line], line: _Line, body: float, spacing: float) -> bool
         return False
     if abs(line.size - above.size) > 0.6 or _stands_out(line, body) != _stands_out(above, body):
         return False
-    ended = bool(re.search(r"[.!?:][\"'”’)\]]*$", above.text))
+    ended = bool(re.search(r"[.!?:][\"'”\u2019)\]]*$", above.text))
     if above.page != line.page or line.y >= above.y:
         return not ended and (line.text[:1].islower() or not _stands_out(line, body))
     if _stands_out(line, body):

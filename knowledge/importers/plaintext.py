@@ -10,10 +10,10 @@ from knowledge.cleaner import normalise
 from knowledge.importers.blocks import Block, one_line
 from knowledge.importers.selecting import is_prose, looks_like_title
 
-_BULLET = re.compile(r"^(?:[•◦‣▪▫●○■□◆◇❖➢➤►▶✓✔✅·⁃∙]\ufe0e?\ufe0f?\s*|[-*–—+]\s+|o\s{2,})(?=\S)")
-_LONE_BULLET = re.compile(r"^(?:[•◦‣▪▫●○■□◆◇❖➢➤►▶✓✔✅·⁃∙]\ufe0e?\ufe0f?|[-*–+])$")
+_BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆◇❖➢➤►▶✓✔✅\u00b7\u2043∙]\ufe0e?\ufe0f?\s*|[-*\u2013—+]\s+|o\s{2,})(?=\S)")
+_LONE_BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆◇❖➢➤►▶✓✔✅\u00b7\u2043∙]\ufe0e?\ufe0f?|[-*\u2013+])$")
 _NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
-_ENDED = re.compile(r"[.!?:;…][\"'”’)\]]*$")
+_ENDED = re.compile(r"[.!?:;…][\"'”\u2019)\]]*$")
 WRAPPED = (45, 125)
 """Files whose lines are broken by hand or by a mail program are this wide, in characters."""
 
@@ -43,7 +43,7 @@ def _lines(text: str) -> list[_Line]:
         cells = tuple(one_line(cell) for cell in raw.strip("\t ").split("\t"))
         plain = normalise(raw.expandtabs(4))
         words = one_line(plain)
-        if not words or re.fullmatch(r"[=_*~#–—-]{3,}", words):
+        if not words or re.fullmatch(r"[=_*~#\u2013—-]{3,}", words):
             if lines and re.fullmatch(r"={3,}|-{3,}", words) and not gap:
                 lines[-1] = replace(lines[-1], text=f"# {lines[-1].text}")
             gap += 1
@@ -88,9 +88,8 @@ def _width(lines: list[_Line], position: int) -> int:
 def _continues(above: _Line, last_raw: str, line: _Line, width: int) -> bool:
     if above.cells or above.text.startswith("# "):
         return False
-    if _BULLET.match(above.text) or _NUMBER.match(above.text):
-        if line.indent > above.indent:
-            return True
+    if (_BULLET.match(above.text) or _NUMBER.match(above.text)) and line.indent > above.indent:
+        return True
     if line.text[:1].islower() and not _ENDED.search(last_raw) and len(last_raw) >= 30:
         return True
     if not WRAPPED[0] <= width <= WRAPPED[1]:
@@ -107,7 +106,9 @@ def _block(line: _Line) -> Block:
         return Block("table", rows=(line.cells,), gap=line.gap)
     marked = re.match(r"#{1,6}\s+(?=\S)", line.text)
     if marked:
-        return Block("heading", line.text[marked.end() :].rstrip("# "), level=max(2, len(marked[0].strip())), gap=line.gap)
+        return Block(
+            "heading", line.text[marked.end() :].rstrip("# "), level=max(2, len(marked[0].strip())), gap=line.gap
+        )
     bullet = _BULLET.match(line.text)
     if bullet:
         return Block("item", line.text[bullet.end() :], level=line.indent // 2, gap=line.gap)
@@ -128,7 +129,9 @@ def _tables(blocks: list[Block]) -> list[Block]:
         else:
             made.append(block)
     return [
-        Block("paragraph", " ".join(block.rows[0]), gap=block.gap) if block.kind == "table" and len(block.rows) < 2 else block
+        Block("paragraph", " ".join(block.rows[0]), gap=block.gap)
+        if block.kind == "table" and len(block.rows) < 2
+        else block
         for block in made
     ]
 
@@ -144,7 +147,9 @@ def _bare_lists(blocks: list[Block]) -> list[Block]:
             in_list = False
         elif leads and not in_list:
             following = blocks[position + 1] if position + 1 < len(blocks) else None
-            in_list = _may_be_item(block) and following is not None and _may_be_item(following) and following.gap <= block.gap
+            in_list = (
+                _may_be_item(block) and following is not None and _may_be_item(following) and following.gap <= block.gap
+            )
             gap = following.gap if in_list and following else 0
         elif in_list and (block.gap > gap or not _may_be_item(block)):
             in_list = False
@@ -173,19 +178,27 @@ def _is_heading(block: Block, below: Sequence[Block]) -> bool:
     following = below[0]
     if following.kind == "paragraph" and not following.gap and block.words > 8 and block.text[-1:] != "?":
         return is_prose(following) and following.words > 2 * block.words
-    if following.kind in ("item", "table") or is_prose(following) or (following.words > 1 and _ENDED.search(following.text)):
+    if (
+        following.kind in ("item", "table")
+        or is_prose(following)
+        or (following.words > 1 and _ENDED.search(following.text))
+    ):
         return True
     return looks_like_title(following.text) and len(below) > 1
 
 
 def _numbered(blocks: list[Block]) -> list[Block]:
-    """ "1. Sleep" with text below it is a heading one level down; numbered lines in a row are a list."""
-    places = [i for i, block in enumerate(blocks) if block.kind == "item" and block.number is not None and not block.level]
+    """A line "1. Sleep" with text below it is a heading one level down; numbered lines in a row are a list."""
+    places = [
+        i for i, block in enumerate(blocks) if block.kind == "item" and block.number is not None and not block.level
+    ]
     made = list(blocks)
     for run in _runs(blocks, places):
         alone = [i for i in run if not _next_to_number(blocks, i)]
         titles = [i for i in run if looks_like_title(blocks[i].text)]
-        if len(alone) == len(run) == len(titles) or (len(run) > 1 and len(alone) * 2 > len(run) and len(titles) == len(run)):
+        if len(alone) == len(run) == len(titles) or (
+            len(run) > 1 and len(alone) * 2 > len(run) and len(titles) == len(run)
+        ):
             for i in run:
                 if i + 1 < len(blocks):
                     made[i] = replace(blocks[i], kind="heading", level=3, number=None)

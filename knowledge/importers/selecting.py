@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from knowledge.importers.blocks import Block, nest_lead_ins
 from knowledge.importers.furniture import (
-    HARD_END,
-    SOFT_END,
+    ends_article,
+    ends_page,
     is_byline,
     is_furniture,
     is_navigation,
@@ -18,8 +19,8 @@ from knowledge.importers.furniture import (
     starts_disclaimer,
 )
 
-_END = re.compile(r"[.!?:;…][\"'”’)\]*]*$")
-_SENTENCE = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
+_END = re.compile(r"[.!?:;…][\"'”\u2019)\]*]*$")
+_SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"\u201d\u2019)]))\s+(?=[\"\u201c\u2018(]?[A-Z0-9])")
 _SITE_NAME = re.compile(
     r"\b(?:clinic|clinics|center|centre|practice|healthcare|wellness|medical|medicine|hospital|associates|llc|inc|institute|specialists|group|blog)\b\W*$",
     re.IGNORECASE,
@@ -35,6 +36,7 @@ class Selection:
     title: str
     blocks: tuple[Block, ...]
     dropped: tuple[str, ...]
+    published: date | None = None
 
 
 def select(blocks: Sequence[Block], *, title: str = "", whole_page: bool = True) -> Selection:
@@ -49,8 +51,17 @@ def select(blocks: Sequence[Block], *, title: str = "", whole_page: bool = True)
     start, found_title = _start(blocks, title) if whole_page else _document_start(blocks, title)
     dropped += [block.text for block in blocks[:start] if block.text]
     kept = _body(list(blocks[start:]), dropped, whole_page=whole_page)
-    kept = [block for block in kept if not (block.kind == "heading" and _same(block.text, found_title))] if kept else kept
-    return Selection(found_title, tuple(nest_lead_ins(kept)), tuple(dropped))
+    kept = (
+        [block for block in kept if not (block.kind == "heading" and _same(block.text, found_title))] if kept else kept
+    )
+    return Selection(found_title, tuple(nest_lead_ins(kept)), tuple(dropped), _published(dropped))
+
+
+def _published(dropped: Sequence[str]) -> date | None:
+    """The date of the first byline that has a year."""
+    years = (re.search(r"\b(?:19|20)\d\d\b", text) for text in dropped if is_byline(text))
+    year = next((int(found[0]) for found in years if found), None)
+    return date(year, 1, 1) if year else None
 
 
 def is_prose(block: Block) -> bool:
@@ -60,17 +71,24 @@ def is_prose(block: Block) -> bool:
     return (block.words >= 6 and bool(_END.search(block.text))) or block.words >= 25
 
 
+def is_statement(block: Block) -> bool:
+    """A paragraph, however short, that ends as a sentence does and is neither furniture nor a banner."""
+    if block.kind != "paragraph" or block.words < 2 or not _END.search(block.text):
+        return False
+    return not is_furniture(block.text) and not _is_all_notice(block.text)
+
+
 def looks_like_title(text: str) -> bool:
     """Short, begins with a capital or a number, and does not end as a sentence does.
 
     Example:
-        >>> looks_like_title("Why Sleep Matters"), looks_like_title("Sleep matters a lot."), looks_like_title("a cat on a mat")
-        (True, False, False)
+        >>> looks_like_title("Why Sleep Matters"), looks_like_title("Sleep matters a lot.")
+        (True, False)
     """
     words = text.split()
-    if not words or len(text) > 110 or len(words) > 16 or not re.match(r"[\"“‘'(]?[A-Z0-9¿]", text):
+    if not words or len(text) > 110 or len(words) > 16 or not re.match(r"[\"“\u2018'(]?[A-Z0-9¿]", text):
         return False
-    if text[-1] in ".,;:…" or not re.search(r"[A-Za-z]{2}", text):
+    if text[-1] in ".,;:!…" or not re.search(r"[A-Za-z]{2}", text):
         return False
     long = [word for word in words if len(word) > 3 and word[0].isalpha()]
     capitals = sum(word[0].isupper() for word in long)
@@ -101,31 +119,32 @@ def _tops(blocks: Sequence[Block], first: int) -> bool:
 
 def _start(blocks: Sequence[Block], title: str) -> tuple[int, str]:
     """Where the article begins after menus and banners, and its title."""
-    prose = next((i for i, block in enumerate(blocks) if is_prose(block) and not _is_all_notice(block.text)), len(blocks))
+    prose = next((i for i, block in enumerate(blocks) if is_prose(block) and not _is_all_notice(block.text)), None)
+    if prose is None:
+        prose = next((i for i, block in enumerate(blocks) if is_statement(block)), len(blocks))
     if title:
         places = [i for i in range(min(prose + 1, len(blocks))) if _same(blocks[i].text, title)]
-        if places:
-            return _skip_front(blocks, places[-1] + 1, prose), title
+        return _skip_front(blocks, places[-1] + 1 if places else 0, prose), title
     candidates = [i for i in range(prose) if _may_be_title(blocks[i])]
     byline = max((i for i in range(prose) if is_byline(blocks[i].text)), default=None)
     if byline is not None:
         before = [i for i in candidates if i < byline]
         if before:
-            return _skip_front(blocks, byline + 1, prose), title or blocks[_best(blocks, before, last=True)].text
+            return _skip_front(blocks, byline + 1, prose), blocks[_best(blocks, before, last=True)].text
     run = _run_up_to(blocks, candidates, prose)
     if not run:
-        return prose, title
+        return prose, ""
     at = _best(blocks, run, last=False)
-    return _skip_front(blocks, at + 1, prose), title or blocks[at].text
+    return _skip_front(blocks, at + 1, prose), blocks[at].text
 
 
 def _skip_front(blocks: Sequence[Block], after: int, prose: int) -> int:
     """Past the captions and buttons below the title; the headings and lists right before the text are kept."""
-    start = prose
+    start = next((i for i in range(after, prose) if is_statement(blocks[i])), prose)
     while start > after:
         block = blocks[start - 1]
-        keep = (block.kind == "heading" or looks_like_title(block.text)) if block.kind != "item" else True
-        if not keep or is_furniture(block.text) or HARD_END.match(block.text):
+        keep = block.kind in ("item", "heading", "table") or looks_like_title(block.text)
+        if not keep or is_furniture(block.text) or ends_page(block.text):
             break
         start -= 1
     return start
@@ -135,7 +154,7 @@ def _may_be_title(block: Block) -> bool:
     if block.kind not in ("heading", "paragraph") or is_furniture(block.text) or is_notice(block.text):
         return False
     words = block.text.split()
-    return looks_like_title(block.text) and (len(words) >= 2 or block.kind == "heading") or (
+    return (looks_like_title(block.text) and (len(words) >= 2 or block.kind == "heading")) or (
         len(words) >= 3 and len(block.text) < 160 and block.text[-1:] in "!?…" and block.text[0].isupper()
     )
 
@@ -146,14 +165,13 @@ def _run_up_to(blocks: Sequence[Block], candidates: list[int], prose: int) -> li
     for i in range(prose - 1, -1, -1):
         if i in candidates:
             run.insert(0, i)
-        elif blocks[i].kind == "item" or is_furniture(blocks[i].text) or is_prose(blocks[i]):
-            if run:
-                break
+        elif (blocks[i].kind == "item" or is_furniture(blocks[i].text) or is_prose(blocks[i])) and run:
+            break
     return run
 
 
 def _best(blocks: Sequence[Block], places: list[int], *, last: bool) -> int:
-    """The likeliest title: a top heading, else one that a breadcrumb repeats, else the nearest that is no site's name."""
+    """The likeliest title: a top heading, else one that a breadcrumb repeats, else one that is no site's name."""
     top = [i for i in places if blocks[i].kind == "heading" and blocks[i].level == 1]
     if top:
         return top[-1]
@@ -173,7 +191,7 @@ def _is_all_notice(text: str) -> bool:
 
 
 def sentences_of(text: str) -> list[str]:
-    """A paragraph cut after each full stop, question or exclamation mark. Joined by spaces it is the paragraph again."""
+    """A paragraph cut after each full stop, question or exclamation mark; joined by spaces it is whole again."""
     return [part for part in _SENTENCE.split(text) if part]
 
 
@@ -187,17 +205,29 @@ def _body(blocks: list[Block], dropped: list[str], *, whole_page: bool) -> list[
             kept.append(block)
             continue
         led = block.kind == "item" and bool(kept) and (kept[-1].kind == "item" or kept[-1].text.endswith(":"))
-        if is_prose(block) and not is_furniture(block.text):
+        if skipping and (is_statement(block) or _heads_text(blocks, position, end)):
             skipping = False
-        elif not led and block.kind != "item" and SOFT_END.match(block.text) and not _has_prose_below(blocks, position, end):
+        elif (
+            not led
+            and block.kind != "item"
+            and ends_article(block.text)
+            and not _has_prose_below(blocks, position, end)
+        ):
             skipping = True
-        if skipping or (is_furniture(block.text) and not led) or _is_menu_item(blocks, position, kept):
+        if skipping or (is_furniture(block.text) and not led) or _is_menu_item(blocks, position):
             dropped.append(block.text)
             continue
         shorter = _without_sales(block, dropped)
         if shorter is not None:
             kept.append(shorter)
     return _without_tail(kept, dropped) if whole_page else kept
+
+
+def _heads_text(blocks: list[Block], position: int, end: int) -> bool:
+    """A heading with running text right below it."""
+    following = blocks[position + 1] if position + 1 < end else None
+    heads = blocks[position].kind == "heading" and not ends_article(blocks[position].text)
+    return heads and following is not None and is_statement(following)
 
 
 def _has_prose_below(blocks: list[Block], position: int, end: int) -> bool:
@@ -208,7 +238,7 @@ def _has_prose_below(blocks: list[Block], position: int, end: int) -> bool:
     return is_prose(blocks[position + 1])
 
 
-def _is_menu_item(blocks: list[Block], position: int, kept: list[Block]) -> bool:
+def _is_menu_item(blocks: list[Block], position: int) -> bool:
     """An item of a list that is mostly menu entries."""
     if blocks[position].kind != "item":
         return False
@@ -229,6 +259,9 @@ def _is_menu_item(blocks: list[Block], position: int, kept: list[Block]) -> bool
 def _without_sales(block: Block, dropped: list[str]) -> Block | None:
     """The block without sentences that sell or that belong to a banner; None when nothing else is in it."""
     if block.kind == "heading":
+        if is_notice(block.text) or (is_pitch(block.text) and block.text[-1:] != "?"):
+            dropped.append(block.text)
+            return None
         return block
     parts = sentences_of(block.text)
     if block.kind == "paragraph" and _is_banner(block.text, parts):
@@ -237,6 +270,8 @@ def _without_sales(block: Block, dropped: list[str]) -> Block | None:
     kept = [part for part in parts if not is_pitch(part) and not is_notice(part)]
     if len(kept) == len(parts):
         return block
+    if all(part.endswith("?") and len(part.split()) <= 10 for part in kept):
+        kept = []  # only the question that leads into the offer is left
     dropped.extend(part for part in parts if part not in kept)
     return replace(block, text=" ".join(kept)) if kept else None
 
@@ -260,9 +295,9 @@ def _end(blocks: list[Block], *, whole_page: bool) -> int:
     total = sum(block.words for block in blocks[:hard] if is_prose(block)) or 1
     seen = 0
     for position, block in enumerate(blocks[:hard]):
-        if seen >= total * LATE and block.kind in ("heading", "paragraph") and SOFT_END.match(block.text):
-            if not _has_prose_below(blocks, position, hard):
-                return position
+        late = seen >= total * LATE and block.kind in ("heading", "paragraph")
+        if late and ends_article(block.text) and not _has_prose_below(blocks, position, hard):
+            return position
         seen += block.words if is_prose(block) else 0
     return hard
 
@@ -270,14 +305,14 @@ def _end(blocks: list[Block], *, whole_page: bool) -> int:
 def _ends_here(block: Block, blocks: list[Block], position: int) -> bool:
     if block.kind == "item" and position and blocks[position - 1].text.endswith(":"):
         return False
-    return bool(HARD_END.match(block.text))
+    return ends_page(block.text)
 
 
 def _without_tail(blocks: list[Block], dropped: list[str]) -> list[Block]:
-    """Drop what trails after the last running text: names, addresses, captions. A list that belongs to the text stays."""
+    """Drop what trails after the last running text: names, addresses, captions. A list at the end stays."""
     end = len(blocks)
     while end and not is_prose(blocks[end - 1]) and blocks[end - 1].kind not in ("table", "item"):
-        if _END.search(blocks[end - 1].text) and blocks[end - 1].words >= 3:
+        if _END.search(blocks[end - 1].text) and not is_furniture(blocks[end - 1].text):
             break
         end -= 1
     dropped += [block.text for block in blocks[end:] if block.text]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playwright.sync_api import Locator, Page, expect
 
 QUESTION = "Why does my gut hurt after a bad night?"
@@ -19,7 +21,7 @@ class Chat:
         self.input = self.root.get_by_role("textbox")
         self.questions = self.root.locator(".you")
         self.replies = self.root.locator(".bot")
-        self.cards = self.root.locator(".bot.answer")
+        self.cards = self.root.locator(".bot.k-answer")
         self.alarms = self.root.get_by_role("alert")
         self.outage = self.root.locator(".outage")
         self.toast = self.root.locator(".toast")
@@ -55,3 +57,11 @@ class Chat:
         """Erases the chat and confirms it."""
         self.choose("Erase my chat")
         self.confirmation.get_by_role("button", name="Erase my chat").click()
+
+    def eventually(self, holds: Callable[[], bool], seconds: float = 5) -> None:
+        """Waits, with the page running, until something outside the page holds."""
+        for _ in range(int(seconds * 50)):
+            if holds():
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"did not come to hold within {seconds} s")

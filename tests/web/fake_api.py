@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import socket
 import threading
 import time
@@ -76,24 +77,38 @@ def answer(*passages: Json, **changes: Any) -> Json:
         {"label": "Say it simpler", "value": "b1.simpler"},
         {"label": "Save for my appointment", "value": "client:save"},
     ]
-    notice = "Sample content, not yet reviewed by a clinician."
-    return reply("answer", passages=list(passages or [SLEEP]), disclaimer=DISCLAIMER, **{"notice": notice, "buttons": buttons, **changes})
+    usual = {
+        "passages": list(passages or [SLEEP]),
+        "disclaimer": DISCLAIMER,
+        "notice": "Sample content, not yet reviewed by a clinician.",
+        "buttons": buttons,
+    }
+    return reply("answer", **{**usual, **changes})
 
 
 EMERGENCY = reply(
     "emergency",
-    "This could be an emergency.\n\nCall 911 now. Do not drive yourself. If you can, unlock your door and stay with someone.",
+    "This could be an emergency.\n\nCall 911 now. Do not drive yourself."
+    " If you can, unlock your door and stay with someone.",
     buttons=[{"label": "Call 911", "value": "tel:911"}],
 )
 CRISIS = reply(
     "crisis",
-    "I'm really glad you told me. You do not have to carry this alone.\n\nPlease call or text 988 now. If you might act on it, call 911.",
-    buttons=[{"label": "Call 988", "value": "tel:988"}, {"label": "Text 988", "value": "sms:988"}, {"label": "Call 911", "value": "tel:911"}],
+    "I'm really glad you told me. You do not have to carry this alone.\n\n"
+    "Please call or text 988 now. If you might act on it, call 911.",
+    buttons=[
+        {"label": "Call 988", "value": "tel:988"},
+        {"label": "Text 988", "value": "sms:988"},
+        {"label": "Call 911", "value": "tel:911"},
+    ],
 )
 GREETING = reply(
     "menu",
     "Hello. What would you like to know?",
-    buttons=[{"label": "Can the gut make pain worse?", "value": "g.pain"}, {"label": "Sleep and pain", "value": "g.sleep"}],
+    buttons=[
+        {"label": "Can the gut make pain worse?", "value": "g.pain"},
+        {"label": "Sleep and pain", "value": "g.sleep"},
+    ],
 )
 
 
@@ -164,11 +179,18 @@ def build_app(fake: Fake) -> FastAPI:
     async def gate(request: Request, call_next: Any) -> Response:
         headers = {"Access-Control-Allow-Origin": "*"}
         if request.method == "OPTIONS":
-            allowed = {"Access-Control-Allow-Headers": "authorization, content-type", "Access-Control-Allow-Methods": "GET, POST, DELETE"}
+            allowed = {
+                "Access-Control-Allow-Headers": "authorization, content-type",
+                "Access-Control-Allow-Methods": "GET, POST, DELETE",
+            }
             return Response(status_code=204, headers=headers | allowed)
         is_api = request.url.path.startswith("/api/")
-        response: Response = refusal(503, "outage", "We cannot answer right now.") if is_api and fake.down else await call_next(request)
-        response.headers.update(headers | {"Cache-Control": "no-store" if is_api else "no-cache", "X-Content-Type-Options": "nosniff"})
+        response: Response = (
+            refusal(503, "outage", "We cannot answer right now.") if is_api and fake.down else await call_next(request)
+        )
+        response.headers.update(
+            headers | {"Cache-Control": "no-store" if is_api else "no-cache", "X-Content-Type-Options": "nosniff"}
+        )
         return response
 
     @app.get("/api/v1/clinic")
@@ -177,7 +199,7 @@ def build_app(fake: Fake) -> FastAPI:
 
     @app.post("/api/v1/sessions", status_code=201)
     def open_session() -> Json:
-        token = f"token-{len(fake.sessions) + len(fake.erased)}"
+        token = f"token-{secrets.token_hex(8)}"
         replies = fake.numbered(fake.greeting)
         fake.sessions[token] = [{"role": "bot", "at": now(), "reply": one} for one in replies]
         return {"token": token, "expires_at": "2099-01-01T00:00:00Z", "clinic": fake.clinic, "replies": replies}
@@ -198,14 +220,23 @@ def build_app(fake: Fake) -> FastAPI:
         key = message["client_message_id"]
         if key not in fake.done:
             fake.done[key] = fake.answer_to(message)
-            asked = {"role": "user", "at": now(), "text": message.get("text") or message["button"], "client_message_id": key}
+            asked = {
+                "role": "user",
+                "at": now(),
+                "text": message.get("text") or message["button"],
+                "client_message_id": key,
+            }
             fake.sessions[token] += [asked, *({"role": "bot", "at": now(), "reply": one} for one in fake.done[key])]
         return {"replies": fake.done[key]}
 
     @app.get("/api/v1/messages", response_model=None)
     def history(request: Request) -> Json | JSONResponse:
         token = session_of(request)
-        return refusal(401, "session_expired", "This chat has expired.") if token is None else {"messages": fake.sessions[token]}
+        return (
+            refusal(401, "session_expired", "This chat has expired.")
+            if token is None
+            else {"messages": fake.sessions[token]}
+        )
 
     @app.post("/api/v1/feedback", status_code=204)
     async def rate(request: Request) -> Response:
@@ -275,7 +306,9 @@ class Server:
 
     def start(self) -> None:
         """Returns once the port answers."""
-        config = uvicorn.Config(self.app, "127.0.0.1", self.port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off")
+        config = uvicorn.Config(
+            self.app, "127.0.0.1", self.port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
+        )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

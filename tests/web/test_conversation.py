@@ -44,8 +44,8 @@ def test_related_question_button_is_sent_back_as_button_and_shown_as_said(chat: 
     chat.open().ask()
     chat.button("How does stress reach the gut?").click()
 
-    expect(chat.questions).to_have_count(2)
     expect(chat.questions.nth(1)).to_contain_text("How does stress reach the gut?")
+    expect(chat.cards).to_have_count(2)
     assert fake.received[1].keys() == {"client_message_id", "button"}
     assert fake.received[1]["button"] == "b1.stress"
 
@@ -55,7 +55,7 @@ def test_button_that_was_taken_is_not_sent_twice(chat: Chat, fake: Fake) -> None
     simpler = chat.button("Say it simpler")
     simpler.dblclick()
 
-    expect(chat.questions).to_have_count(2)
+    expect(chat.cards).to_have_count(2)
     expect(simpler.first).to_be_disabled()
     assert fake.texts() == [QUESTION, "b1.simpler"]
 
@@ -163,9 +163,7 @@ def test_crisis_reply_offers_call_and_text(phone: Chat, fake: Fake) -> None:
     ("kind", "numbers"),
     [("emergency", ["tel:911"]), ("crisis", ["tel:988", "tel:911"]), ("poison", ["tel:18002221222", "tel:911"])],
 )
-def test_alarm_without_buttons_still_has_numbers_to_tap(
-    chat: Chat, fake: Fake, kind: str, numbers: list[str]
-) -> None:
+def test_alarm_without_buttons_still_has_numbers_to_tap(chat: Chat, fake: Fake, kind: str, numbers: list[str]) -> None:
     fake.answers["help"] = [reply(kind, "Get help now.")]
     chat.open().ask("help")
     expect(chat.alarms).to_be_visible()
@@ -173,7 +171,9 @@ def test_alarm_without_buttons_still_has_numbers_to_tap(
     assert links == numbers
 
 
-@pytest.mark.parametrize("kind", ["urgent", "no_answer", "redirect", "clinic", "callback", "menu", "smalltalk", "outage"])
+@pytest.mark.parametrize(
+    "kind", ["urgent", "no_answer", "redirect", "clinic", "callback", "menu", "smalltalk", "outage"]
+)
 def test_other_kinds_are_shown_as_a_plain_card(chat: Chat, fake: Fake, kind: str) -> None:
     buttons = [{"label": "Call the clinic", "value": "tel:+12125550142"}]
     fake.answers["other"] = [reply(kind, "Some words.", buttons=buttons)]
@@ -181,6 +181,7 @@ def test_other_kinds_are_shown_as_a_plain_card(chat: Chat, fake: Fake, kind: str
     card = chat.replies.nth(1)
     expect(card).to_contain_text("Some words.")
     expect(card.get_by_role("link", name="Call the clinic")).to_have_attribute("href", "tel:+12125550142")
+    assert card.evaluate("node => getComputedStyle(node).padding + getComputedStyle(node).position") == "0pxstatic"
 
 
 def test_summary_opens_a_page_to_print(chat: Chat) -> None:
@@ -205,7 +206,7 @@ def test_summary_that_fails_closes_its_page_and_says_so(chat: Chat) -> None:
     chat.page.route("**/summary", lambda route: route.abort())
     chat.choose("Save for my appointment")
     expect(chat.toast).to_have_text("That did not work. Please try again.")
-    assert len(chat.page.context.pages) == 1
+    chat.eventually(lambda: len(chat.page.context.pages) == 1)
 
 
 def test_conversation_is_there_after_a_reload_and_on_another_page(chat: Chat, fake: Fake) -> None:
@@ -250,10 +251,10 @@ def test_erase_asks_first_and_then_really_erases(chat: Chat, fake: Fake) -> None
     chat.erase()
     expect(chat.toast).to_have_text("Your chat is erased.")
     expect(chat.questions).to_have_count(0)
-    assert fake.erased == ["token-0"]
+    assert len(fake.erased) == 1
     kept = chat.page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
     assert QUESTION not in kept
-    assert "token-0" not in kept
+    assert fake.erased[0] not in kept
 
 
 def test_erase_reaches_the_chats_that_were_left_for_a_new_one(chat: Chat, fake: Fake) -> None:
@@ -262,7 +263,7 @@ def test_erase_reaches_the_chats_that_were_left_for_a_new_one(chat: Chat, fake: 
     expect(chat.questions).to_have_count(0)
     chat.erase()
     expect(chat.toast).to_have_text("Your chat is erased.")
-    assert fake.erased == ["token-0", "token-1"]
+    assert len(fake.erased) == 2
 
 
 def test_shift_enter_makes_a_line_and_spaces_are_not_sent(chat: Chat, fake: Fake) -> None:

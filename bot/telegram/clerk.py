@@ -1,0 +1,320 @@
+"""What an update gets for an answer: the drafts that go into the outbox."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+from bot.gateway import words
+from bot.gateway.api import clinic_out
+from bot.gateway.conversation import Incoming
+from bot.gateway.house import House
+from bot.gateway.replies import Button, Reply
+from bot.gateway.summary import summarise
+from bot.telegram import phrases
+from bot.telegram.commands import Command, Me, addressed, linked_passage, passage_payload
+from bot.telegram.keyboards import Action, Keyboards
+from bot.telegram.letters import Draft, Keyboard
+from bot.telegram.mailbox import Mailbox
+from bot.telegram.render import ALARMS, plain, render
+from bot.telegram.summary_page import summary_page
+from bot.telegram.topics import Topics
+from bot.telegram.updates import Received
+
+logger = logging.getLogger("vagus.telegram")
+
+ALBUMS = 1_000
+"""Albums remembered, so that ten pictures at once get one answer."""
+
+DIALOGUE_COMMANDS = {
+    "hours": ("When are you open?", "/hours"),
+    "callback": ("Ask for a call back", "/request_callback"),
+}
+"""Commands that the dialogue answers: what the patient is shown to have said, and the payload."""
+
+PRIVATE_PAYLOADS = ("/request_callback",)
+"""What asks for a name or a phone number: not in a group."""
+
+TOPIC = "topic:"
+"""Payload of the button that opens a topic."""
+
+
+class Clerk:
+    """Answers one update at a time for each person, many side by side. Answering the same update twice does no harm."""
+
+    def __init__(self, house: House, mailbox: Mailbox, me: Me, unsend: Callable[[str], Awaitable[None]]) -> None:
+        """Set up.
+
+        Args:
+            house: The gateway's parts.
+            mailbox: Inbox, outbox and whose session is whose.
+            me: Who we are on Telegram.
+            unsend: Takes what was not sent yet to a person out of the outbox.
+        """
+        self._house = house
+        self._mailbox = mailbox
+        self._me = me
+        self._unsend = unsend
+        self._keyboards = Keyboards(house.signatures)
+        self._topics = Topics(house.settings.build)
+        self._albums: OrderedDict[tuple[int, str], None] = OrderedDict()
+
+    def person(self, received: Received) -> str:
+        """Who talks with us where, as a keyed hash: all that is stored of a chat's id."""
+        return self._house.signatures.keyed_id(received.name)
+
+    def toast(self, received: Received) -> str | None:
+        """What a press of a button says at once, before anything is looked up."""
+        action = self._keyboards.action_of(self.person(received), received.data)
+        return phrases.THANKS if action is not None and action.name in ("up", "down") else None
+
+    def concerns_us(self, received: Received) -> bool:
+        """Whether there is anything to do: not when others in a group talk with each other."""
+        return received.kind != "message" or addressed(received, self._me) is not None
+
+    async def answer(self, received: Received) -> list[Draft]:
+        """The answer to an update; empty when it gets none."""
+        if received.kind == "left":
+            await self.end(self.person(received))
+            return []
+        if received.kind == "button":
+            return await self._press(received)
+        text = addressed(received, self._me)
+        if text is None:
+            return []
+        if not received.text:
+            return self._to_attachment(received)
+        command = Command.of(text)
+        if command is not None and not self._house.conversations.is_alarming(text):
+            return await self._follow(received, command)
+        return await self._say(received, text)
+
+    def excuse(self, received: Received) -> list[Draft]:
+        """What an update gets when it cannot be answered; an emergency still gets its own reply. Needs no storage."""
+        if received.kind == "left":
+            return []
+        reply = self._house.conversations.alarm(received.text) if received.text else None
+        reply = reply or words.outage(self._house.clinic, datetime.now(UTC))
+        return [self._draft(received, {"text": text}, reply.kind) for text in render(reply)]
+
+    async def end(self, person: str) -> None:
+        """End a person's session without a word, and send them nothing more."""
+        await self._unsend(person)
+        for session_id in await self._house.in_thread(self._mailbox.sessions, person):
+            await self._house.in_thread(self._house.store.end_session, session_id)
+
+    async def _say(self, received: Received, text: str) -> list[Draft]:
+        session_id, fresh = await self._session(received)
+        wait = self._house.message_limit.wait(session_id)
+        if wait and not self._house.conversations.is_alarming(text):
+            return [self._note(received, phrases.MANY_AT_ONCE)]
+        incoming = Incoming(message_id=f"tg-{received.update_id}", text=text)
+        replies = await self._house.conversations.handle(session_id, incoming)
+        before = [self._note(received, phrases.WORDS_ONLY_READ)] if received.attached and not _alarming(replies) else []
+        return before + self._drafts(received, session_id, replies, note=fresh and not received.private)
+
+    async def _ask(self, received: Received, shown: str, payload: str) -> list[Draft]:
+        """Have the dialogue follow a payload of ours; `shown` is what the patient said by it."""
+        if not received.private and payload in PRIVATE_PAYLOADS:
+            return [self._note(received, phrases.PRIVATE_ONLY)]
+        session_id, fresh = await self._session(received)
+        incoming = Incoming(message_id=f"tg-{received.update_id}", text=shown, payload=payload)
+        replies = await self._house.conversations.handle(session_id, incoming)
+        return self._drafts(received, session_id, replies, note=fresh and not received.private)
+
+    async def _follow(self, received: Received, command: Command) -> list[Draft]:
+        if command.name in DIALOGUE_COMMANDS:
+            return await self._ask(received, *DIALOGUE_COMMANDS[command.name])
+        match command.name:
+            case "start":
+                return await self._start(received, command.rest)
+            case "help":
+                return [self._note(received, phrases.help_text(self._house.clinic))]
+            case "topics":
+                return await self._show_topics(received)
+            case "save":
+                return await self._save(received)
+            case "privacy":
+                settings = self._house.settings
+                text = phrases.privacy_text(self._house.clinic, settings.session_hours, settings.retention_hours)
+                return [self._note(received, text)]
+            case "forget":
+                return self._forget(received)
+            case "stop":
+                await self.end(self.person(received))
+                return [self._note(received, phrases.STOPPED)]
+            case _:
+                return [self._note(received, phrases.unknown_command(self._house.clinic))]
+
+    async def _start(self, received: Received, rest: str = "") -> list[Draft]:
+        person = self.person(received)
+        known = await self._house.in_thread(self._mailbox.sessions, person)
+        session_id, greeting = await self._open(person)
+        replies = [phrases.start(reply, self._house.clinic) for reply in greeting]
+        drafts = self._drafts(received, session_id, replies, note=not received.private)
+        if received.private and not known and drafts:
+            drafts[0].body["pin"] = True  # the numbers stay in sight above the chat
+        linked = linked_passage(rest) if rest else None
+        return drafts + (await self._ask(received, *linked) if linked else [])
+
+    async def _show_topics(self, received: Received) -> list[Draft]:
+        topics = await self._house.in_thread(self._topics.all)
+        buttons = tuple(Button(label=topic.title, payload=f"{TOPIC}{topic.slug}") for topic in topics)
+        return await self._offer(received, phrases.TOPICS if topics else phrases.NO_TOPICS, buttons)
+
+    async def _show_topic(self, received: Received, slug: str) -> list[Draft]:
+        topic = await self._house.in_thread(self._topics.find, slug)
+        if topic is None:
+            return await self._show_topics(received)
+        buttons = tuple(Button(label=heading, payload=passage_payload(name)) for name, heading in topic.passages)
+        return await self._offer(received, phrases.topic(topic.title), buttons)
+
+    async def _offer(self, received: Received, text: str, buttons: tuple[Button, ...]) -> list[Draft]:
+        """A menu of our own. It is stored, so that its buttons work."""
+        session_id, _ = await self._session(received)
+        reply = Reply(kind="menu", text=text, buttons=buttons)
+        await self._house.in_thread(self._house.store.add_replies, session_id, [reply])
+        return self._drafts(received, session_id, [reply])
+
+    async def _save(self, received: Received) -> list[Draft]:
+        if not received.private:
+            return [self._note(received, phrases.PRIVATE_ONLY)]
+        session_id, _ = await self._session(received)
+        turns = await self._house.in_thread(self._house.store.turns, session_id)
+        today = datetime.now(self._house.clinic.zone).date()
+        summary = summarise(turns, clinic_out(self._house).model_dump(), today)
+        if not summary.items:
+            return [self._note(received, phrases.NOTHING_TO_SAVE)]
+        body = {
+            "name": phrases.SUMMARY_FILE,
+            "content": summary_page(summary),
+            "caption": phrases.SUMMARY_CAPTION,
+        }
+        return [Draft("document", received.chat_id, body | _place(received))]
+
+    def _forget(self, received: Received) -> list[Draft]:
+        keyboard = self._keyboards.confirm_erasing(self.person(received))
+        return [self._note(received, phrases.FORGET_SURE, keyboard)]
+
+    async def _erase(self, received: Received) -> list[Draft]:
+        """Erase a person everywhere: gateway, dialogue, inbox and outbox."""
+        person = self.person(received)
+        sessions = await self._house.in_thread(self._mailbox.sessions, person)
+        for session_id in sessions:
+            await self._house.conversations.erase(session_id)
+        await self._unsend(person)
+        await self._house.in_thread(self._mailbox.erase, person, received.update_id)
+        left = set(await self._house.in_thread(self._house.store.pending_erasures)) & set(sessions)
+        return [*self._without_buttons(received), self._note(received, phrases.forgotten(not left))]
+
+    async def _press(self, received: Received) -> list[Draft]:
+        action = self._keyboards.action_of(self.person(received), received.data)
+        if action is not None:
+            return await self._act(received, action)
+        for session_id in await self._house.in_thread(self._mailbox.sessions, self.person(received)):
+            button = await self._button(session_id, received.data)
+            if button is not None and button.payload.startswith(TOPIC):
+                return await self._show_topic(received, button.payload.removeprefix(TOPIC))
+            if button is not None:
+                return await self._ask(received, button.label, button.payload)
+        session_id, _ = await self._session(received)
+        incoming = Incoming(message_id=f"tg-{received.update_id}", button=received.data)
+        replies = await self._house.conversations.handle(session_id, incoming)  # explains that it no longer works
+        return self._drafts(received, session_id, replies)
+
+    async def _act(self, received: Received, action: Action) -> list[Draft]:
+        match action.name:
+            case "save":
+                return await self._save(received)
+            case "new":
+                return await self._start(received)
+            case "erase":
+                return self._forget(received)
+            case "erased":
+                return await self._erase(received)
+            case "kept":
+                return [*self._without_buttons(received), self._note(received, phrases.KEPT)]
+            case "page":
+                return await self._turn_page(received, action)
+            case _:
+                await self._rate(received, action)
+                return []
+
+    async def _turn_page(self, received: Received, action: Action) -> list[Draft]:
+        for session_id in await self._house.in_thread(self._mailbox.sessions, self.person(received)):
+            reply = await self._house.in_thread(self._house.store.reply, session_id, action.reply_id)
+            if reply is not None:
+                keyboard = self._keyboards.of_reply(self.person(received), session_id, reply, action.page)
+                body = {"message_id": received.message_id, "keyboard": keyboard}
+                return [Draft("keyboard", received.chat_id, body)]
+        return await self._show_topics(received)
+
+    async def _rate(self, received: Received, action: Action) -> None:
+        for session_id in await self._house.in_thread(self._mailbox.sessions, self.person(received)):
+            if await self._house.in_thread(self._house.store.reply, session_id, action.reply_id) is not None:
+                await self._house.in_thread(self._house.store.add_feedback, action.reply_id, action.name, "")
+
+    async def _button(self, session_id: str, data: str) -> Button | None:
+        """The button of a session's reply; None when it was forged, or is of another session."""
+        named = self._house.signatures.button_of(session_id, data)
+        reply = await self._house.in_thread(self._house.store.reply, session_id, named[0]) if named else None
+        return reply.buttons[named[1]] if named and reply and named[1] < len(reply.buttons) else None
+
+    async def _session(self, received: Received) -> tuple[str, bool]:
+        """The session that goes on, or a new one; and whether it is new."""
+        person = self.person(received)
+        for latest in (await self._house.in_thread(self._mailbox.sessions, person))[:1]:
+            if await self._house.in_thread(self._house.store.is_live, latest):
+                return latest, False
+        return (await self._open(person))[0], True
+
+    async def _open(self, person: str) -> tuple[str, list[Reply]]:
+        session_id, _ = self._house.signatures.new_session()
+        await self._house.in_thread(self._mailbox.add_session, person, session_id)  # first: /forget must find it
+        _, greeting = await self._house.conversations.open(session_id, "telegram")
+        return session_id, greeting
+
+    def _to_attachment(self, received: Received) -> list[Draft]:
+        album = (received.chat_id, received.album)
+        if received.album and album in self._albums:
+            return []
+        self._albums[album] = None
+        if len(self._albums) > ALBUMS:
+            self._albums.popitem(last=False)
+        return [self._note(received, phrases.cannot_read(received.attached))]
+
+    def _drafts(
+        self, received: Received, session_id: str, replies: Sequence[Reply], *, note: bool = False
+    ) -> list[Draft]:
+        """The messages that replies become; `note` adds what everyone in a group should know."""
+        person = self.person(received)
+        drafts = []
+        for reply in replies:
+            texts = render(reply)
+            for position, text in enumerate(texts):
+                last = position == len(texts) - 1
+                keyboard = self._keyboards.of_reply(person, session_id, reply) if last else []
+                drafts.append(self._draft(received, {"text": text, "keyboard": keyboard}, reply.kind))
+        return [*drafts, self._note(received, phrases.GROUP_NOTE)] if note and not _alarming(replies) else drafts
+
+    def _note(self, received: Received, text: str, keyboard: Keyboard | None = None) -> Draft:
+        return self._draft(received, {"text": plain(text), "keyboard": keyboard or []}, "other")
+
+    def _draft(self, received: Received, body: dict[str, object], kind: str) -> Draft:
+        return Draft("message", received.chat_id, body | _place(received), kind, urgent=kind in ALARMS)
+
+    def _without_buttons(self, received: Received) -> list[Draft]:
+        return [Draft("keyboard", received.chat_id, {"message_id": received.message_id, "keyboard": []})]
+
+
+def _place(received: Received) -> dict[str, object]:
+    if received.private:
+        return {}
+    answered = received.message_id if received.kind == "message" else None
+    return {"thread": received.thread_id, "reply_to": answered}
+
+
+def _alarming(replies: Sequence[Reply]) -> bool:
+    return any(reply.kind in ALARMS for reply in replies)

@@ -1,0 +1,160 @@
+"""Scores how well passages fit a question, and how likely the best one is to answer it.
+
+Both are small logistic models over a handful of named features. Their numbers are fitted on the development split of
+the golden questions by `python -m tests.golden.fit` and stored as plain JSON in `knowledge/ranking.json`; the choice
+of features is measured in docs/decisions/retrieval.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge.errors import SettingsError
+
+WEIGHTS = Path(__file__).with_name("ranking.json")
+
+Floats = npt.NDArray[np.float32]
+
+FIT_FEATURES = ("ask", "asks", "lead", "text", "coverage", "bm25", "wording", "concepts")
+"""What ranks passages, in the order of `Candidates.fit`:
+
+- `ask`, `asks`: cosine of the nearest other way to ask, and the mean of the three nearest.
+- `lead`, `text`: cosine of heading with first paragraph, and of the whole text.
+- `coverage`: share of the question's words that the passage holds, rare words counting more.
+- `bm25`: BM25 score.
+- `wording`: likeness of letters with the nearest way to ask, which survives typos.
+- `concepts`: share of the question's vocabulary concepts that the passage names.
+"""
+
+ANSWER_FEATURES = (
+    *FIT_FEATURES,
+    "best_ask",
+    "margin",
+    "lead_of_five",
+    "length",
+    "unknown",
+    "uncovered",
+    "missing_concepts",
+    "named_concepts",
+)
+"""What decides whether the best passage answers: its own fit, and
+
+- `best_ask`: the nearest way to ask of any passage.
+- `margin`, `lead_of_five`: how far it is ahead of the second and of the fifth in score.
+- `length`: logarithm of the number of content words in the question.
+- `unknown`: share of them that neither articles nor vocabulary know.
+- `uncovered`: share of words not in the passage, times length.
+- `missing_concepts`, `named_concepts`: share of the question's concepts it lacks, and how many the question names.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Passages that may fit a question: `positions` in the index, and one row of `FIT_FEATURES` for each."""
+
+    positions: npt.NDArray[np.int64]
+    fit: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSigns:
+    """What a question says by itself about whether it can be answered here."""
+
+    words: int
+    unknown: int
+    concepts: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModel:
+    """`sum(weight * (feature - mean) / scale) + bias`."""
+
+    mean: Floats
+    scale: Floats
+    weight: Floats
+    bias: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Mapping[str, float] | float], names: tuple[str, ...]) -> LinearModel:
+        """Read a model, its features in the order of `names`; a missing one is a KeyError."""
+
+        def column(field: str) -> Floats:
+            return np.array([data[field][name] for name in names], dtype=np.float32)  # type: ignore[index]
+
+        return cls(column("mean"), column("scale"), column("weight"), float(data["bias"]))  # type: ignore[arg-type]
+
+    def __call__(self, features: Floats) -> Floats:
+        """Score rows of features: (n, f) -> (n,)."""
+        scores: Floats = (((features - self.mean) / self.scale) @ self.weight + self.bias).astype(np.float32)
+        return scores
+
+
+class Ranking:
+    """The fitted numbers: how passages rank, and when the best one answers."""
+
+    def __init__(
+        self, fit: LinearModel, answer: LinearModel, answer_from: float, follow_from: float, offer_from: float
+    ) -> None:
+        self._fit = fit
+        self._answer = answer
+        self.answer_from = answer_from
+        self.follow_from = follow_from
+        self.offer_from = offer_from
+
+    @classmethod
+    def load(cls, path: Path = WEIGHTS) -> Ranking:
+        """Read the fitted numbers.
+
+        Raises:
+            SettingsError: If the file is missing or lacks a number.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                LinearModel.from_json(data["fit"], FIT_FEATURES),
+                LinearModel.from_json(data["answer"], ANSWER_FEATURES),
+                float(data["answer_from"]),
+                float(data["follow_from"]),
+                float(data["offer_from"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingsError(f"{path}: cannot be used ({error!r}). Restore it, or run `make fit`.") from error
+
+    def scores(self, candidates: Candidates) -> Floats:
+        """Score of each candidate; higher fits better."""
+        return self._fit(candidates.fit)
+
+    def probability(
+        self, candidates: Candidates, order: npt.NDArray[np.int64], signs: QuestionSigns, chosen: int
+    ) -> float:
+        """How likely the candidate at rank `chosen` of `order` is to answer the question, 0 to 1."""
+        row = answer_features(candidates, self.scores(candidates), order, signs, chosen)
+        return float(1.0 / (1.0 + np.exp(-float(self._answer(row[None, :])[0]))))
+
+
+def answer_features(
+    candidates: Candidates, scores: Floats, order: npt.NDArray[np.int64], signs: QuestionSigns, chosen: int = 0
+) -> Floats:
+    """One row of `ANSWER_FEATURES` for the candidate at rank `chosen`."""
+    ranked = scores[order]
+    fit = candidates.fit[order[chosen]]
+    by_name = dict(zip(FIT_FEATURES, fit.tolist(), strict=True))
+    length = float(np.log1p(signs.words))
+    rest = ranked[chosen + 1 :] if len(ranked) > chosen + 1 else ranked[-1:]
+    extra = (
+        float(candidates.fit[:, FIT_FEATURES.index("ask")].max()),
+        float(ranked[chosen] - rest[0]),
+        float(ranked[chosen] - rest[min(3, len(rest) - 1)]),
+        length,
+        signs.unknown / max(1, signs.words),
+        (1.0 - by_name["coverage"]) * length,
+        (1.0 - by_name["concepts"]) if signs.concepts else 0.0,
+        float(min(4, signs.concepts)),
+    )
+    return np.array([*fit.tolist(), *extra], dtype=np.float32)

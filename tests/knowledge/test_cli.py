@@ -1,0 +1,264 @@
+"""`python -m knowledge`, run in this process on a knowledge base of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from knowledge.__main__ import main
+from knowledge.encoder import SentenceEncoder
+from knowledge.index import current_name, load_current
+from knowledge.models import DISCLAIMER, SAMPLE_NOTICE
+from knowledge.settings import KnowledgeSettings
+from knowledge.vetting import Ledger
+from tests.knowledge.content import SAMPLE, FakeEmbedder, approve, edit, knowledge_base, real_encoder, write_clinic
+
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return SentenceEncoder(real_encoder(), precision="fp32")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch) -> KnowledgeSettings:
+    """A knowledge base that the command line finds, with the exported encoder and without torch."""
+    settings = knowledge_base(tmp_path)
+    settings.build.mkdir()
+    settings.encoder.symlink_to(real_encoder(), target_is_directory=True)
+    for name in ("articles", "approvals", "clinic", "vocabulary", "build"):
+        monkeypatch.setenv(f"VAGUS_{name.upper()}", str(getattr(settings, name)))
+    FakeEmbedder(encoder.encode).install(monkeypatch)
+    return settings
+
+
+@pytest.fixture
+def built(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> KnowledgeSettings:
+    approve(settings)
+    assert main(["build"]) == 0
+    capsys.readouterr()
+    return settings
+
+
+def test_check_says_what_waits(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 1
+    said = capsys.readouterr().out
+    assert "waiting: chairs#1 'How many legs does a chair need?' is not served until it is approved" in said
+    assert "3 passages: 3 waiting" in said
+
+
+def test_check_says_that_one_changed_word_took_a_passage_out(
+    built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(built.articles / "kettles.md", "Steam leaves", "Hot steam leaves")
+    assert main(["check"]) == 1
+    said = capsys.readouterr().out
+    assert "changed: kettles#2 'Why does the kettle whistle?' is not served until it is approved" in said
+    assert "3 passages: 2 approved, 1 changed" in said
+    assert main(["build"]) == 0
+    assert "not served: 1 changed; see `check`" in capsys.readouterr().out
+    assert "kettles#2" not in load_current(built.build, encoder=None).by_id
+
+
+def test_check_announces_expiry_and_names_what_expired(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approve(settings, only=lambda p: p.article == "chairs", expires=TODAY + timedelta(days=30))
+    approve(settings, only=lambda p: p.article == "kettles", expires=TODAY - timedelta(days=2))
+    assert main(["check"]) == 1
+    said = capsys.readouterr().out
+    assert f"expires {TODAY + timedelta(days=30)}: chairs#1 needs a new review" in said
+    assert "expired: kettles#1" in said
+    assert "1 approved, 2 expired" in said
+
+
+def test_check_prints_findings_as_json_lines(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(settings.articles / "kettles.md", "sings when the steam is fast", "is a guaranteed cure")
+    main(["check", "--json"])
+    findings = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert any(finding["place"] == "kettles#2" for finding in findings)
+
+
+def test_check_fails_on_an_altered_ledger(built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(built.approvals, '"passage": "chairs#1"', '"passage": "chairs#9"')
+    assert main(["check"]) == 1
+    assert f"error: {built.approvals}: line 1: was edited after it was written" in capsys.readouterr().err
+
+
+def test_build_reports_and_does_nothing_the_second_time(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approve(settings)
+    assert main(["build"]) == 0
+    assert "3 passages, 6 phrasings, 6 newly embedded" in capsys.readouterr().out
+    assert main(["build"]) == 0
+    assert "3 passages, 6 phrasings, 0 newly embedded" in capsys.readouterr().out
+
+
+def test_build_warns_when_nothing_clinical_will_be_answered(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approve(settings, reviewer=SAMPLE)
+    write_clinic(settings.clinic, content_mode="live")
+    assert main(["build"]) == 0
+    said = capsys.readouterr()
+    assert "not served: 3 waiting" in said.out
+    assert "warning: no approved passage in live mode, so nothing clinical will be answered" in said.err
+
+
+def test_error_is_one_line_that_names_the_file(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_clinic(settings.clinic, phone="call us")
+    assert main(["build"]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: {settings.clinic}: phone: 'call us' is no phone number")
+    assert said.err.count("\n") == 1
+    assert "Traceback" not in said.err + said.out
+
+
+def test_rollback_and_build_switch_to_and_fro(built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    first = current_name(built.build)
+    assert main(["rollback"]) == 1
+    assert "There is no earlier index to go back to" in capsys.readouterr().err
+    edit(built.articles / "kettles.md", "Steam leaves", "Hot steam leaves")
+    main(["build"])
+    assert current_name(built.build) != first
+    assert main(["rollback"]) == 0
+    assert current_name(built.build) == first
+
+
+def test_review_lists_and_records_under_the_reviewers_name(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["review", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert "waiting: kettles#2 Why does the kettle whistle?" in listed
+    typed = iter(["a", "fine", "q"])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(typed))
+    assert main(["review", "--reviewer", "Robin Example", "--credential", "NP"]) == 0
+    made = Ledger(settings.approvals).read()
+    assert [(d.reviewer, d.credential, d.note, d.sample) for d in made] == [("Robin Example", "NP", "fine", False)]
+
+
+def test_review_wants_to_know_who_decides(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["review"]) == 1
+    assert "--reviewer: missing. Name the clinician who decides" in capsys.readouterr().err
+    assert not settings.approvals.exists()
+
+
+def test_review_does_not_offer_a_passage_with_an_error(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(settings.articles / "kettles.md", "sings when the steam is fast", "is a guaranteed cure for all pain")
+    main(["review", "--sample"])
+    assert "kettles#2: cannot be approved while `check` shows an error for it" in capsys.readouterr().out
+    assert "kettles#2" not in {decision.passage for decision in Ledger(settings.approvals).read()}
+
+
+def test_sample_review_invents_no_clinician(settings: KnowledgeSettings) -> None:
+    assert main(["review", "--sample"]) == 0
+    made = Ledger(settings.approvals).read()
+    assert len(made) == 3
+    assert all(decision.sample and "not a clinician" in decision.reviewer for decision in made)
+
+
+def test_ask_prints_heading_text_source_reviewer_and_disclaimer(
+    built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "why does the kettle whistle?"]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        SAMPLE_NOTICE,
+        "Why does the kettle whistle?",
+        "Steam leaves through a small hole.",
+        "Source: A made-up handbook (2029), https://example.net/book",
+        "Reviewed: Robin Example NP, 2030-05-06",
+        DISCLAIMER,
+    ):
+        assert words in said
+
+
+def test_ask_as_json_is_the_answer_of_the_action_server(
+    built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "why does the kettle whistle?", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["schema"] == 1
+    assert answer["kind"] == "answer"
+    assert answer["passages"][0]["id"] == "kettles#2"
+    assert answer["disclaimer"] == DISCLAIMER
+
+
+def test_ask_says_that_it_has_no_answer(built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "who won the football game last night?"]) == 1
+    assert "No approved passage answers that." in capsys.readouterr().out
+    assert main(["ask", "who won the football game last night?", "--json"]) == 1
+    refusal = json.loads(capsys.readouterr().out)
+    assert (refusal["kind"], refusal["passages"]) == ("no_answer", [])
+
+
+def test_ask_reads_lines_and_writes_one_answer_a_line(
+    built: KnowledgeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = '{"text": "why does the kettle whistle?"}\n\n{"text": "how many legs does a chair need?", "previous": ["hi"]}\n'
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert main(["ask", "--jsonl"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["passages"][0]["id"] for answer in answers] == ["kettles#2", "chairs#1"]
+
+
+@pytest.mark.parametrize("line", ["no json", "[]", '{"question": "x"}', '{"text": "x", "previous": 5}'])
+def test_ask_names_the_line_that_it_cannot_read(
+    built: KnowledgeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(line + "\n"))
+    assert main(["ask", "--jsonl"]) == 1
+    assert "error: ask: line 1: not" in capsys.readouterr().err
+
+
+def test_ask_without_a_question_says_how(built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask"]) == 1
+    assert "ask: question: missing. Write it in quotes" in capsys.readouterr().err
+
+
+def test_ask_before_the_first_build_says_what_to_run(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "anything?"]) == 1
+    assert "CURRENT: missing. Run `make build` to build the index." in capsys.readouterr().err
+
+
+def test_search_shows_scores_best_first(built: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "chair legs", "--limit", "2"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 2
+    assert "chairs#1" in rows[0]
+    scores = [float(row.split()[0]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_import_leaves_drafts_that_wait_and_tells_of_bad_files(
+    settings: KnowledgeSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "ladders.md").write_text("# About ladders\n\n## Is a ladder safe?\n\nYes, on flat ground. Hold it well.\n")
+    (pages / "broken.pdf").write_bytes(b"not a pdf")
+    assert main(["import", str(pages)]) == 1
+    said = capsys.readouterr()
+    assert "1 imported, 1 failed. Next: `python -m knowledge check`, then `review`." in said.out
+    assert "broken.pdf" in said.out + said.err
+    drafts = {path.stem for path in settings.articles.glob("*.md")} - {"kettles", "chairs"}
+    assert len(drafts) == 1
+    main(["check"])
+    assert f"waiting: {drafts.pop()}#1" in capsys.readouterr().out

@@ -1,0 +1,106 @@
+"""The screen: one verdict a message, over several turns, with and without its classifier."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.safety.__main__ import main
+from bot.safety.screen import SafetyScreen
+
+
+@pytest.fixture(scope="module")
+def screen() -> SafetyScreen:
+    return SafetyScreen.load(None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(max_size=300), previous=st.lists(st.text(max_size=60), max_size=3))
+def test_screen_never_raises(text: str, previous: list[str]) -> None:
+    SCREEN.screen(text, previous=previous)
+
+
+SCREEN = SafetyScreen.load(None)
+
+
+def test_screen_without_an_encoder_runs_on_rules_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        screen = SafetyScreen.load(tmp_path / "missing")
+        assert screen.screen("my chest is tight and it goes down my left arm") is not None
+        assert screen.screen("hello") is None
+    assert not screen.learned
+    assert len(caplog.records) == 1
+
+
+def test_screen_reads_a_flag_spread_over_two_turns(screen: SafetyScreen) -> None:
+    assert screen.screen("all of them") is None
+    flag = screen.screen("all of them", previous=["i took my pain pills"])
+    assert flag is not None
+    assert flag.group == 6
+
+
+def test_screen_does_not_repeat_an_alarm_of_an_earlier_turn(screen: SafetyScreen) -> None:
+    assert screen.screen("is oatmeal ok", previous=["my chest is tight and my arm is numb"]) is None
+
+
+def test_screen_takes_yes_to_its_own_question_for_an_alarm(screen: SafetyScreen) -> None:
+    asked = screen.screen("this pain is killing me")
+    assert asked is not None
+    assert asked.level == "check"
+    flag = screen.screen("yes i am", previous=["this pain is killing me"])
+    assert flag is not None
+    assert (flag.level, flag.kind) == ("alarm", "crisis")
+
+
+def test_screen_takes_yes_after_an_ordinary_turn_for_nothing(screen: SafetyScreen) -> None:
+    assert screen.screen("yes", previous=["is oatmeal good for me"]) is None
+
+
+def test_screen_finds_one_line_in_a_long_friendly_message(screen: SafetyScreen) -> None:
+    chatter = "Thank you so much for the recipes. My sister loved the soup. We walk every day. " * 5
+    flag = screen.screen(f"{chatter} My chest is crushing and I am drenched in sweat. {chatter}")
+    assert flag is not None
+    assert flag.group == 1
+
+
+def test_screen_marks_spanish(screen: SafetyScreen) -> None:
+    flag = screen.screen("me duele el pecho y no puedo respirar")
+    assert flag is not None
+    assert flag.spanish
+
+
+def run(lines: list[str]) -> tuple[int, list[dict[str, object]]]:
+    sink = io.StringIO()
+    code = main(["--rules-only"], io.StringIO("\n".join(lines)), sink)
+    return code, [json.loads(line) for line in sink.getvalue().splitlines()]
+
+
+def test_cli_writes_one_verdict_a_line() -> None:
+    code, verdicts = run(
+        [
+            json.dumps({"text": "my throat is closing up after i ate shrimp"}),
+            json.dumps({"text": "how much fiber is in an apple"}),
+            json.dumps({"text": "all of them", "previous": ["i took my pain pills"]}),
+        ]
+    )
+    assert code == 0
+    assert [(v["kind"], v["level"], v["group"]) for v in verdicts] == [
+        ("emergency", "alarm", 5),
+        (None, None, None),
+        ("poison", "alarm", 6),
+    ]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"text": 3}', '{"text": "a", "previous": "b"}', '{"text": "a", "previous": [1]}'])
+def test_cli_refuses_a_line_it_cannot_read(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = run([line])
+    assert code == 2
+    assert "line 1" in capsys.readouterr().err

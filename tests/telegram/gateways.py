@@ -1,0 +1,126 @@
+"""Starts `python -m bot.gateway` as a process of its own, against the two fakes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.assistant import ROOT, free_port
+from tests.telegram.fake_rasa import FakeRasa
+from tests.telegram.fake_telegram import TOKEN, FakeTelegram
+
+START_SECONDS = 60
+
+
+@dataclass
+class Gateway:
+    """A running gateway with its two neighbours."""
+
+    var: Path
+    telegram: FakeTelegram
+    rasa: FakeRasa
+    environment: dict[str, str]
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    seen: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.var / "gateway.log").read_text(errors="replace")
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time that the gateway has used so far."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def start(self, until: str = "Telegram is on") -> None:
+        with (self.var / "gateway.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bot.gateway"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        self.wait_until(until)
+
+    def wait_until(self, line: str, seconds: float = START_SECONDS) -> None:
+        """Wait for a new line of the log; lines of earlier runs do not count."""
+        deadline = time.monotonic() + seconds
+        seen = self.seen
+        while time.monotonic() < deadline:
+            if line in self.log[seen:]:
+                self.seen = len(self.log)
+                return
+            if self.process is not None and self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        pytest.fail(f"{line!r} not in the log within {seconds} s:\n{self.log[seen:]}")
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        with sqlite3.connect(self.var / "gateway.db", timeout=10) as database:
+            rows = database.execute(query, values).fetchall()
+        database.close()
+        return rows
+
+    def post(self, update: dict[str, Any], *, path: str | None = None, secret: str | None = None) -> httpx.Response:
+        """Deliver an update to the webhook, as Telegram does."""
+        url = path if path is not None else httpx.URL(self.telegram.webhook["url"]).path
+        headers = {"X-Telegram-Bot-Api-Secret-Token": secret if secret is not None else self.secret}
+        return httpx.post(f"{self.url}{url}", json=update, headers=headers if headers else None, timeout=20)
+
+    @property
+    def secret(self) -> str:
+        return self.telegram.webhook["secret_token"]
+
+
+def make(var: Path, **environment: str) -> Gateway:
+    """A gateway that is not started yet."""
+    telegram, rasa, port = FakeTelegram(), FakeRasa(), free_port()
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("VAGUS_", "TELEGRAM_"))},
+        "VAGUS_VAR": str(var),
+        "VAGUS_PORT": str(port),
+        "VAGUS_ENCODER": str(var / "none"),
+        "VAGUS_RASA_URL": rasa.url,
+        "VAGUS_METRICS_PORT": "0",
+        "VAGUS_MESSAGES_PER_MINUTE": "0",
+        "TELEGRAM_TOKEN": TOKEN,
+        "TELEGRAM_API": telegram.base_url,
+        "TELEGRAM_MESSAGES_PER_SECOND": "0",
+        "TELEGRAM_TIMEOUT": "3",
+        **environment,
+    }
+    return Gateway(var, telegram, rasa, env, port)
+
+
+def close(gateway: Gateway) -> None:
+    gateway.stop()
+    gateway.telegram.close()
+    gateway.rasa.close()
