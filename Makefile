@@ -46,6 +46,22 @@ test: build lint ## everything: lint, types, rasa data validate, unit, end-to-en
 test-fast: setup ## the tests that start no process and train nothing
 	@$(PY) -m pytest -m "not slow and not browser"
 
+.PHONY: eval
+eval: build ## measure retrieval on the golden questions, test split (report in var/reports)
+	@$(PY) -m tests.golden.evaluate
+
+.PHONY: fit
+fit: build ## fit the ranking's numbers on the dev split (knowledge/ranking.json)
+	@$(PY) -m tests.golden.fit
+
+.PHONY: bench-retrieval
+bench-retrieval: build ## latency and memory of retrieval by index size, and simpler baselines beside it
+	@$(PY) -m tests.bench.bench_retrieval
+
+.PHONY: report-content
+report-content: setup ## reading grades, lengths and topics of the articles as a picture (var/reports)
+	@$(PY) -m knowledge.content_report
+
 .PHONY: lock
 lock: setup ## resolve the exact versions of all packages anew
 	@deploy/lock.sh

@@ -75,17 +75,20 @@ def _import(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     from knowledge.importer import import_document, importable
 
     paths = importable(options.paths)
+    if options.address and len(paths) > 1:
+        raise KnowledgeError("import: --address: given with several files. Import the page that it belongs to by itself.")
+    today = _today(settings)
     failed = 0
     with _progress() as bar:
         task = bar.add_task("Importing", total=len(paths))
         for path in paths:
             try:
-                result = import_document(path, settings.articles, address=options.address, today=_today(settings))
+                result = import_document(path, settings.articles, address=options.address, today=today)
             except KnowledgeError as error:
                 failed += 1
-                bar.console.print(f"error: {error}")
+                _print_beside(bar, f"error: {error}")
             else:
-                bar.console.print(f"{result.status}: {result.article}" + (f"\n{result.diff}" if result.diff else ""))
+                _print_beside(bar, f"{result.status}: {result.article}" + (f"\n{result.diff}" if result.diff else ""))
             bar.advance(task)
     print(f"{len(paths) - failed} imported, {failed} failed. Next: `python -m knowledge check`, then `review`.")
     return 1 if failed else 0
@@ -98,9 +101,9 @@ def _check(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
 
     today = _today(settings)
     findings = lint(settings, today)
-    found = read_standings(settings, today)
     for finding in findings:
         print(json.dumps(finding.as_json()) if options.json else finding)
+    found = read_standings(settings, today)
     for standing in found:
         if standing.status != "approved":
             print(
@@ -156,10 +159,11 @@ def _build(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     from knowledge.builder import build
 
     del options
+    today = _today(settings)
     with _progress() as bar:
         task = bar.add_task("Embedding", total=None)
         report = build(
-            settings, _today(settings), progress=lambda done, total: bar.update(task, completed=done, total=total)
+            settings, today, progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     out = Counter(standing.status for standing in report.standings if standing.status != "approved")
     print(
@@ -249,6 +253,10 @@ def _print_outcome(outcome: Answer | Refusal) -> None:
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _print_beside(bar: Progress, text: str) -> None:
+    bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _today(settings: KnowledgeSettings) -> date:

@@ -12,6 +12,7 @@ from bot.gateway.conversation import Incoming
 from bot.gateway.errors import ApiError
 from bot.gateway.house import House
 from bot.gateway.replies import Passage, Reply
+from bot.gateway.store import SessionEnded
 from bot.gateway.summary import Summary, summarise
 
 router = APIRouter(prefix="/api/v1")
@@ -143,7 +144,7 @@ async def _session(request: Request, house: HouseDep) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     session_id = house.signatures.session_id(token.strip()) if scheme.lower() == "bearer" else None
     if session_id is None or not await house.in_thread(house.store.is_live, session_id):
-        raise ApiError(401, "session_expired", "This conversation has ended. Open a new one.")
+        raise ApiError.session_expired()
     return session_id
 
 
@@ -173,14 +174,17 @@ async def open_session(request: Request, house: HouseDep) -> SessionOut:
     )
 
 
-@router.post("/messages", dependencies=[Limited])
-async def send(message: MessageIn, house: HouseDep, session_id: SessionDep) -> Replies:
-    """Say something. The same `client_message_id` again returns the same replies."""
-    wait = house.message_limit.wait(session_id)
+@router.post("/messages")
+async def send(request: Request, message: MessageIn, house: HouseDep, session_id: SessionDep) -> Replies:
+    """Say something. The same `client_message_id` again returns the same replies. No limit turns an alarm away."""
+    wait = max(house.address_limit.wait(address_of(request, house)), house.message_limit.wait(session_id))
     if wait and not house.conversations.is_alarming(message.text):
         raise ApiError.rate_limited(wait)
     incoming = Incoming(message_id=message.client_message_id, text=message.text, button=message.button)
-    replies = await house.conversations.handle(session_id, incoming)
+    try:
+        replies = await house.conversations.handle(session_id, incoming)
+    except SessionEnded as error:
+        raise ApiError.session_expired() from error
     return Replies(replies=[reply_out(house, session_id, reply) for reply in replies])
 
 

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from bot.gateway import api
 from bot.gateway.errors import ApiError
@@ -98,6 +99,12 @@ def _add_errors(app: FastAPI) -> None:
         del request
         return _error(error.status, error.code, error.message, error.headers)
 
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+        del request
+        code = {404: "not_found", 405: "not_allowed"}.get(error.status_code, "invalid")
+        return _error(error.status_code, code, f"{error.detail}.", dict(error.headers or {}))
+
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         del request
@@ -117,7 +124,9 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status, headers=headers)
+    safe = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+    body = {"error": {"code": code, "message": message}}
+    return JSONResponse(body, status_code=status, headers=safe | (headers or {}))
 
 
 def _add_widget(app: FastAPI) -> None:

@@ -31,6 +31,9 @@ logger = logging.getLogger("vagus.gateway")
 MAX_TEXT = 2_000
 """Characters that go to the dialogue. The safety screen sees all that was sent, up to the channel's own limit."""
 
+SLASHES = "/\u2044\u2215\uff0f"
+"""Everything that is or looks like the mark of a command."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -112,10 +115,16 @@ class Conversations:
             await asyncio.to_thread(self._store.finish_turn, session_id, turn.id, replies)
             return replies
 
-    async def erase(self, session_id: str) -> None:
-        """Delete every trace of a session. What Rasa holds goes now, or as soon as Rasa is back."""
+    async def erase(self, session_id: str, *, callbacks: bool = True) -> None:
+        """Delete every trace of a session. What Rasa holds goes now, or as soon as Rasa is back.
+
+        Args:
+            session_id: Which one.
+            callbacks: Delete its callback requests too, as when the patient asks for it.
+        """
         async with self._turn_of(session_id):
-            await asyncio.to_thread(self._store.erase, session_id)
+            await self._told(session_id)  # what is on its way to Rasa must not arrive after the deletion
+            await asyncio.to_thread(self._store.erase, session_id, callbacks=callbacks)
             await self.forget_pending()
 
     async def forget_pending(self) -> None:
@@ -183,8 +192,7 @@ class Conversations:
     async def _ask(self, session_id: str, message: str) -> list[Reply]:
         started = asyncio.get_running_loop().time()
         try:
-            if session_id in self._telling:
-                await self._telling[session_id]
+            await self._told(session_id)
             messages = await self._dialogue.send(session_id, message)
             replies = [reply_from_message(message) for message in messages]
         except (DialogueOutage, ValueError) as error:
@@ -212,16 +220,26 @@ class Conversations:
     def _tell_of_flag(self, session_id: str, flag: RedFlag) -> None:
         """Let the dialogue know. The patient's reply does not wait for it; their next message does."""
         payload = json.dumps({"kind": flag.kind, "group": flag.group})
+        before = self._telling.get(session_id)
 
         async def tell() -> None:
             try:
+                if before is not None:
+                    await asyncio.wait([before])
                 await self._dialogue.tell(session_id, f"/red_flag{payload}")
             except DialogueOutage as error:
                 logger.warning("dialogue not told of a red flag: %s", error)
             finally:
-                self._telling.pop(session_id, None)
+                if self._telling.get(session_id) is asyncio.current_task():
+                    del self._telling[session_id]
 
         self._telling[session_id] = asyncio.create_task(tell())
+
+    async def _told(self, session_id: str) -> None:
+        """Wait until the dialogue knows of the session's red flags, or could not be told."""
+        telling = self._telling.get(session_id)
+        if telling is not None:
+            await asyncio.wait([telling])
 
     def _numbers(self) -> dict[str, str]:
         return {**self._clinic.emergency.model_dump(), "clinic": self._clinic.phone_display}
@@ -234,10 +252,12 @@ def printable(text: str) -> str:
 
 
 def not_a_command(text: str) -> str:
-    """Text that Rasa cannot take for a command: no slash at its start, whatever stands before or after it.
+    """Text that Rasa cannot take for a command: no slash at its start, whatever invisible characters hide it.
 
     Example:
         >>> not_a_command(' /red_flag{"kind": "x"}')
         'red_flag{"kind": "x"}'
     """
-    return re.sub(r"^[\s/\u2044\u2215\uff0f]+", "", text) or "help"
+    start = next((i for i, c in enumerate(text) if c.isalnum()), len(text))
+    head = "".join(c for c in text[:start] if c not in SLASHES and unicodedata.category(c) != "Cf")
+    return (head.lstrip() + text[start:]) or "help"

@@ -10,7 +10,7 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"@\w{3,}"), "[handle]"),
     (re.compile(r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}\b"), "[date]"),
     (re.compile(r"(?<!\w)\+?\(?\d[\d\s().-]{5,}\d(?!\w)"), "[number]"),
-    (re.compile(r"\b\d{4,}\b"), "[number]"),
+    (re.compile(r"\d{4,}"), "[number]"),
     (
         re.compile(
             r"\b(\d{1,5})\s+([A-Z][\w']*\s+){1,3}(street|st|avenue|ave|road|rd|lane|ln|drive|dr|blvd)\b", re.IGNORECASE

@@ -16,6 +16,11 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     @classmethod
+    def session_expired(cls) -> ApiError:
+        """The token is unknown, expired or erased."""
+        return cls(401, "session_expired", "This conversation has ended. Open a new one.")
+
+    @classmethod
     def rate_limited(cls, wait: float) -> ApiError:
         """Too many requests; `wait` is in seconds."""
         seconds = str(math.ceil(wait))

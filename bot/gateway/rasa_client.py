@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import httpx
@@ -65,7 +64,7 @@ class RasaClient:
             response = await self._http.post("/webhooks/vagus/webhook", json={"sender": sender, "message": message})
             response.raise_for_status()
             messages = response.json()["messages"]
-        except (httpx.HTTPError, json.JSONDecodeError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:  # ValueError: no JSON, or no UTF-8
             raise DialogueOutage(type(error).__name__) from error
         if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
             raise DialogueOutage("malformed reply")

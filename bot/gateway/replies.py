@@ -52,7 +52,7 @@ class Reply(_Frozen):
 
     @model_validator(mode="after")
     def _answers_are_complete(self) -> Reply:
-        if self.passages and not self.disclaimer:
+        if self.passages and not (self.disclaimer or "").strip():
             raise ValueError("passages cannot be shown without the disclaimer")
         if self.kind == "answer" and not self.passages:
             raise ValueError("an answer needs passages")

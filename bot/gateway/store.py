@@ -123,6 +123,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+class SessionEnded(Exception):
+    """The session was erased or swept away in the meantime."""
+
+
 class Store:
     """The gateway's tables."""
 
@@ -171,17 +175,23 @@ class Store:
             connection.execute(query.values(expires_at=utc_now()))
 
     def begin_turn(self, session_id: str, client_message_id: str, text: str) -> Turn:
-        """Record a message before anything is done with it; the same id again gives the turn that is there already."""
+        """Record a message before anything is done with it; the same id again gives the turn that is there already.
+
+        Raises:
+            SessionEnded: If the session is no longer there.
+        """
         try:
             with self._engine.begin() as connection:
                 values = {"session_id": session_id, "client_message_id": client_message_id, "text": text}
                 connection.execute(insert(TURNS).values(**values, at=utc_now(), answered=False))
         except IntegrityError:
-            pass  # a duplicate: the turn that stands is read below; anything else makes that read fail
+            pass  # a duplicate, whose turn is read below, or a session that is gone, which has none
         with self._engine.connect() as connection:
             row = connection.execute(
                 select(TURNS).where(TURNS.c.session_id == session_id, TURNS.c.client_message_id == client_message_id)
-            ).one()
+            ).one_or_none()
+            if row is None:
+                raise SessionEnded
             return _turn(connection, row)
 
     def finish_turn(self, session_id: str, turn_id: int, replies: Sequence[Reply]) -> None:
@@ -262,10 +272,16 @@ class Store:
             if not changed:
                 connection.execute(insert(FLAG_COUNTS).values(**key, count=1))
 
-    def erase(self, session_id: str) -> None:
-        """Delete everything about a session, and note that Rasa must forget it too."""
+    def erase(self, session_id: str, *, callbacks: bool = True) -> None:
+        """Delete everything about a session, and note that Rasa must forget it too.
+
+        Args:
+            session_id: Which one.
+            callbacks: Delete its callback requests too. A session that merely grew old keeps them for the staff.
+        """
         with self._engine.begin() as connection:
-            connection.execute(delete(CALLBACKS).where(CALLBACKS.c.session_id == session_id))
+            if callbacks:
+                connection.execute(delete(CALLBACKS).where(CALLBACKS.c.session_id == session_id))
             connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session_id))
             connection.execute(delete(ERASURES).where(ERASURES.c.session_id == session_id))
             connection.execute(insert(ERASURES).values(session_id=session_id, at=utc_now()))
@@ -292,7 +308,7 @@ class Store:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, future=True)
+    engine = create_engine(url, future=True, hide_parameters=True)  # what patients wrote stays out of error messages
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

@@ -82,11 +82,14 @@ def start(greeting: Reply, clinic: Clinic) -> Reply:
 
 def help_text(clinic: Clinic) -> str:
     """What /help says."""
+    checked = "word for word from articles that the clinic approved"
+    if clinic.content_mode == "demo":
+        checked = "as a sample that no clinician has checked yet"
     listed = "\n".join(f"/{name} - {description}" for name, description in COMMANDS if name != "help")
     return (
         f"{numbers(clinic)}\n\n"
         "Ask me in your own words, such as:\n- Does stress affect my gut?\n- What is pacing?\n- When are you open?\n\n"
-        "I share general education, word for word from approved articles. I can't diagnose, give doses, "
+        f"I share general education, {checked}. I can't diagnose, give doses, "
         "change medicines or read test results. "
         f"To reach a person, call {clinic.name} at {clinic.phone_display}.\n\n{listed}"
     )

@@ -29,6 +29,8 @@ logger = logging.getLogger("vagus.telegram")
 
 AT_ONCE = 8
 """Chats answered at once, emergencies not counted."""
+CALM_SECONDS = 0.3
+"""How long at most an emergency keeps other answers from being begun: a flood of them must not stop everyone."""
 EXCUSES = 10_000
 """Updates remembered to have been excused while they could not be stored."""
 TYPING_AFTER, TYPING_EVERY = 0.4, 4.5
@@ -140,7 +142,8 @@ class Receiver:
         queue = self._queues[chat_id]
         while queue and not self._closing:
             async with self._slots:
-                await self._calm.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._calm.wait(), CALM_SECONDS)
                 _, received = heapq.heappop(queue)
                 if self._waits(received):
                     self._waiting.discard(received.update_id)

@@ -163,7 +163,18 @@ def test_button_works_in_its_own_session_only() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", ".", "..", "reply", "reply.2", "reply.2.", "reply.x.sig", "reply.-1.sig", "reply.\u0662.sig", "reply.99999.sig"],
+    [
+        "",
+        ".",
+        "..",
+        "reply",
+        "reply.2",
+        "reply.2.",
+        "reply.x.sig",
+        "reply.-1.sig",
+        "reply.\u0662.sig",
+        "reply.99999.sig",
+    ],
 )
 def test_value_that_is_no_button_names_nothing(value: str) -> None:
     assert Signatures(b"1" * 32).button_of("session-a", value) is None
@@ -178,5 +189,5 @@ def test_keyed_id_is_stable_and_tells_nothing_without_the_secret() -> None:
     assert one.keyed_id("telegram:42") == one.keyed_id("telegram:42")
     assert one.keyed_id("telegram:42") != one.keyed_id("telegram:43")
     assert one.keyed_id("telegram:42") != two.keyed_id("telegram:42")
-    assert "42" != one.keyed_id("telegram:42")
+    assert one.keyed_id("telegram:42") != "42"
     assert len(one.keyed_id("telegram:42")) == 22

@@ -120,7 +120,9 @@ def test_question_that_nothing_answers_is_refused(service: AnswerService, questi
     assert 0.0 <= refusal.probability <= 1.0
 
 
-@pytest.mark.parametrize("question", ["", " ", "?", "\u00bf", "\U0001f600\U0001f600", "the of and", "\u05d4\u05d0\u05dd", "x" * 5000])
+@pytest.mark.parametrize(
+    "question", ["", " ", "?", "\u00bf", "\U0001f600\U0001f600", "the of and", "\u05d4\u05d0\u05dd", "x" * 5000]
+)
 def test_odd_question_never_fails(service: AnswerService, question: str) -> None:
     assert isinstance(service.ask(question), Answer | Refusal)
 

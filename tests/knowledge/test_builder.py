@@ -153,7 +153,12 @@ def test_second_build_embeds_only_what_changed(settings: KnowledgeSettings, embe
 
 
 def test_texts_that_stand_twice_are_embedded_once(settings: KnowledgeSettings, embedder: FakeEmbedder) -> None:
-    write_article(settings, "stools", {"How many legs does a chair need?": "Three."}, asks={"How many legs does a chair need?": ["Three."]})
+    write_article(
+        settings,
+        "stools",
+        {"How many legs does a chair need?": "Three."},
+        asks={"How many legs does a chair need?": ["Three."]},
+    )
     approve(settings)
     build(settings, TODAY)
     texts = embedder.taken()

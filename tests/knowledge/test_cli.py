@@ -77,9 +77,7 @@ def test_check_announces_expiry_and_names_what_expired(
     assert "1 approved, 2 expired" in said
 
 
-def test_check_prints_findings_as_json_lines(
-    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_prints_findings_as_json_lines(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
     edit(settings.articles / "kettles.md", "sings when the steam is fast", "is a guaranteed cure")
     main(["check", "--json"])
     findings = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
@@ -113,9 +111,7 @@ def test_build_warns_when_nothing_clinical_will_be_answered(
     assert "warning: no approved passage in live mode, so nothing clinical will be answered" in said.err
 
 
-def test_error_is_one_line_that_names_the_file(
-    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_error_is_one_line_that_names_the_file(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
     write_clinic(settings.clinic, phone="call us")
     assert main(["build"]) == 1
     said = capsys.readouterr()
@@ -148,9 +144,7 @@ def test_review_lists_and_records_under_the_reviewers_name(
     assert [(d.reviewer, d.credential, d.note, d.sample) for d in made] == [("Robin Example", "NP", "fine", False)]
 
 
-def test_review_wants_to_know_who_decides(
-    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_review_wants_to_know_who_decides(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["review"]) == 1
     assert "--reviewer: missing. Name the clinician who decides" in capsys.readouterr().err
     assert not settings.approvals.exists()
@@ -210,7 +204,9 @@ def test_ask_says_that_it_has_no_answer(built: KnowledgeSettings, capsys: pytest
 def test_ask_reads_lines_and_writes_one_answer_a_line(
     built: KnowledgeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = '{"text": "why does the kettle whistle?"}\n\n{"text": "how many legs does a chair need?", "previous": ["hi"]}\n'
+    lines = (
+        '{"text": "why does the kettle whistle?"}\n\n{"text": "how many legs does a chair need?", "previous": ["hi"]}\n'
+    )
     monkeypatch.setattr("sys.stdin", io.StringIO(lines))
     assert main(["ask", "--jsonl"]) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -95,7 +95,9 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "field", "fix"), BAD_FIELDS, ids=[f"{f}-{i}" for i, (_, f, _x) in enumerate(BAD_FIELDS)])
+@pytest.mark.parametrize(
+    ("changes", "field", "fix"), BAD_FIELDS, ids=[f"{f}-{i}" for i, (_, f, _x) in enumerate(BAD_FIELDS)]
+)
 def test_clinic_names_file_field_and_fix(tmp_path: Path, changes: dict[str, Any], field: str, fix: str) -> None:
     path = write_clinic(tmp_path / "clinic.yml", **changes)
     with pytest.raises(SettingsError) as caught:
@@ -163,7 +165,9 @@ def test_live_mode_accepts_a_clinic_of_its_own(tmp_path: Path) -> None:
         ({"safety_sign_off": {"by": "Robin Example, NP"}}, "safety_sign_off: empty"),
     ],
 )
-def test_live_mode_refuses_the_sample_and_a_missing_sign_off(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+def test_live_mode_refuses_the_sample_and_a_missing_sign_off(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
     path = live(tmp_path, **changes)
     with pytest.raises(SettingsError) as caught:
         load_clinic(path)
@@ -217,7 +221,9 @@ def test_hours_text_says_what_comes_next(moment: str, text: str) -> None:
 
 def test_hours_text_gives_the_date_beyond_a_week() -> None:
     closures = [{"date": (date(2030, 5, 6) + timedelta(days=ahead)).isoformat()} for ahead in range(10)]
-    assert clinic(closures=closures).hours_text(at("2030-05-06T08:00")) == "Closed now. Opens Friday, May 17 at 7:30 AM."
+    assert (
+        clinic(closures=closures).hours_text(at("2030-05-06T08:00")) == "Closed now. Opens Friday, May 17 at 7:30 AM."
+    )
 
 
 def test_hours_text_does_not_look_further_than_a_month() -> None:

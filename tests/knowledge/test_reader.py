@@ -88,7 +88,9 @@ BAD_FIELDS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "field", "fix"), BAD_FIELDS, ids=[f"{f}-{i}" for i, (_, f, _x) in enumerate(BAD_FIELDS)])
+@pytest.mark.parametrize(
+    ("changes", "field", "fix"), BAD_FIELDS, ids=[f"{f}-{i}" for i, (_, f, _x) in enumerate(BAD_FIELDS)]
+)
 def test_reader_names_file_field_and_fix(changes: dict[str, Any], field: str, fix: str) -> None:
     message = message_for(article_text("kettles", WATER, **changes))
     assert message.startswith(f"{PATH}: ")

@@ -101,4 +101,6 @@ def test_passage_hash_covers_every_word_that_is_shown_and_nothing_else() -> None
 
 
 def test_passage_hash_cannot_be_kept_by_moving_words_between_heading_and_text() -> None:
-    assert split(document({"One two": "three"}))[0].content_hash != split(document({"One": "two three"}))[0].content_hash
+    assert (
+        split(document({"One two": "three"}))[0].content_hash != split(document({"One": "two three"}))[0].content_hash
+    )

@@ -143,7 +143,9 @@ def test_ledger_survives_a_crash_between_a_line_and_its_head(ledger: Ledger, pas
     assert len(ledger.read()) == 5
 
 
-@pytest.mark.parametrize("note", ["two\nlines", "a\u2028b\u2029c\x85d\x0be", 'quotes " and \\', "\u05e9\u05dc\u05d5\u05dd \U0001f600"])
+@pytest.mark.parametrize(
+    "note", ["two\nlines", "a\u2028b\u2029c\x85d\x0be", 'quotes " and \\', "\u05e9\u05dc\u05d5\u05dd \U0001f600"]
+)
 def test_ledger_keeps_any_note(ledger: Ledger, passages: list[Passage], note: str) -> None:
     ledger.append([decision(passages[0], note=note)])
     ledger.append([decision(passages[1])])

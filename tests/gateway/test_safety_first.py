@@ -1,0 +1,169 @@
+"""Whatever else is wrong, an emergency is answered at once, alone, and with the number."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from bot.gateway.house import House
+from bot.gateway.settings import GatewaySettings
+from tests.gateway.conftest import Chat, Gateway, Start
+from tests.gateway.fakes import Json, answer
+
+ALARM = "feels like an elephant on my chest"
+CRISIS = "I want to end my life"
+POISON = "I took 20 tylenol"
+CHECK = "chest discomfort sometimes"
+TOLD = '/red_flag{"kind": "emergency", "group": 1}'
+
+
+def assert_emergency(replies: list[Json]) -> None:
+    assert [reply["kind"] for reply in replies] == ["emergency"]
+    assert "911" in replies[0]["text"]
+    assert replies[0]["passages"] == []
+    assert "tel:911" in [button["value"] for button in replies[0]["buttons"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "number"), [(ALARM, "emergency", "911"), (CRISIS, "crisis", "988"), (POISON, "poison", "222-1222")]
+)
+async def test_alarm_is_answered_alone_with_its_number(chat: Chat, text: str, kind: str, number: str) -> None:
+    replies = await chat.say(text)
+    assert [reply["kind"] for reply in replies] == [kind]
+    assert number in replies[0]["text"]
+
+
+async def test_alarm_is_answered_while_rasa_is_down(gateway: Gateway) -> None:
+    gateway.rasa.close()
+    assert_emergency(await (await gateway.chat()).say(ALARM))
+
+
+async def test_alarm_does_not_wait_for_a_rasa_that_is_silent(chat: Chat, gateway: Gateway) -> None:
+    gateway.rasa.open.clear()
+    assert_emergency(await asyncio.wait_for(chat.say(ALARM), 2))
+
+
+async def test_alarm_in_a_message_of_ten_thousand_characters_is_found(chat: Chat, gateway: Gateway) -> None:
+    filler = "I slept badly again. "
+    text = filler * 300 + "I have crushing chest pain and cannot breathe. " + filler * 175
+    assert len(text) > 10_000
+    assert_emergency(await chat.say(text))
+    assert not any(filler in heard for heard in gateway.rasa.texts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\x00{ALARM}\x00",
+        ALARM.upper(),
+        f"/{ALARM}",
+        f"\u202e{ALARM}",
+        "feels like\x00 an elephant on my chest \U0001f622",
+    ],
+)
+async def test_alarm_is_found_in_odd_text(chat: Chat, text: str) -> None:
+    assert_emergency(await chat.say(text))
+
+
+async def test_alarm_again_with_the_same_id_gets_the_same_reply(chat: Chat, gateway: Gateway) -> None:
+    assert await chat.say(ALARM, "a") == await chat.say(ALARM, "a")
+    await chat.say("hello")
+    assert gateway.rasa.texts == [TOLD, "hello"]
+
+
+async def test_dialogue_is_told_of_an_alarm_before_the_next_message(chat: Chat, gateway: Gateway) -> None:
+    gateway.rasa.open.clear()
+    assert_emergency(await chat.say(ALARM))
+    following = asyncio.create_task(chat.say("what is ibs?"))
+    assert await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=5)
+    await asyncio.sleep(0.1)
+    gateway.rasa.open.set()
+    await following
+    assert gateway.rasa.texts == [TOLD, "what is ibs?"]
+
+
+async def test_dialogue_is_told_of_every_alarm_one_at_a_time_before_the_next_message(
+    chat: Chat, gateway: Gateway
+) -> None:
+    gateway.rasa.open.clear()
+    for text in (ALARM, CRISIS, ALARM):
+        await chat.say(text)
+    assert await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=5)
+    assert not await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=0.2)
+    following = asyncio.create_task(chat.say("what is ibs?"))
+    await asyncio.sleep(0.1)
+    gateway.rasa.open.set()
+    await following
+    assert gateway.rasa.texts == [TOLD, '/red_flag{"kind": "crisis", "group": 14}', TOLD, "what is ibs?"]
+
+
+async def test_next_message_is_answered_although_the_dialogue_could_not_be_told(start: Start) -> None:
+    gateway = await start(rasa_timeout=0.2)
+    chat = await gateway.chat()
+    gateway.rasa.raw = b"\xff nonsense"
+    assert_emergency(await chat.say(ALARM))
+    gateway.rasa.raw = None
+    assert [reply["text"] for reply in await chat.say("hello")] == ["Heard."]
+
+
+async def test_doubtful_message_gets_the_line_first_and_then_its_normal_reply(gateway: Gateway) -> None:
+    gateway.rasa.reply = lambda text: [answer(notice="Sample content.")]
+    replies = await (await gateway.chat()).say(CHECK)
+    assert [reply["kind"] for reply in replies] == ["answer"]
+    first, last = replies[0]["notice"].split("\n")
+    assert "911" in first
+    assert last == "Sample content."
+    assert gateway.rasa.texts == [TOLD, CHECK]
+
+
+async def test_doubtful_message_gets_the_line_during_an_outage_too(gateway: Gateway) -> None:
+    chat = await gateway.chat()
+    gateway.rasa.close()
+    replies = await chat.say(CHECK)
+    assert [reply["kind"] for reply in replies] == ["outage"]
+    assert "911" in replies[0]["notice"]
+
+
+async def test_earlier_messages_are_read_together_with_the_present_one(chat: Chat) -> None:
+    await chat.say(CHECK)
+    assert_emergency(await chat.say("yes"))
+
+
+async def test_red_flags_are_counted_without_words_or_person(chat: Chat, gateway: Gateway) -> None:
+    for text in (ALARM, ALARM, CHECK, CRISIS):
+        await chat.say(text)
+    with gateway.house.store.engine.connect() as connection:
+        rows = connection.exec_driver_sql('select kind, level, "group", count from flag_counts').all()
+        columns = [column[1] for column in connection.exec_driver_sql("pragma table_info(flag_counts)").all()]
+    assert sorted(tuple(row) for row in rows) == [
+        ("crisis", "alarm", 14, 1),
+        ("emergency", "alarm", 1, 2),
+        ("emergency", "check", 1, 1),
+    ]
+    assert columns == ["day", "kind", "level", "group", "count"]
+
+
+async def test_gateway_starts_with_rules_alone_when_the_encoder_is_broken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "encoder.json").write_text("{")
+    house = House.open(GatewaySettings(var=tmp_path / "var", encoder=tmp_path / "encoder"))
+    try:
+        assert not house.conversations.screens
+        assert house.conversations.is_alarming(ALARM)
+    finally:
+        await house.close()
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+
+
+async def test_closing_waits_until_the_dialogue_was_told(start: Start) -> None:
+    gateway = await start()
+    chat = await gateway.chat()
+    await chat.say(ALARM)
+    await gateway.stop()
+    assert gateway.rasa.texts == [TOLD]
