@@ -76,7 +76,9 @@ def _import(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
 
     paths = importable(options.paths)
     if options.address and len(paths) > 1:
-        raise KnowledgeError("import: --address: given with several files. Import the page that it belongs to by itself.")
+        raise KnowledgeError(
+            "import: --address: given with several files. Import the page that it belongs to by itself."
+        )
     today = _today(settings)
     failed = 0
     with _progress() as bar:
@@ -162,9 +164,7 @@ def _build(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     today = _today(settings)
     with _progress() as bar:
         task = bar.add_task("Embedding", total=None)
-        report = build(
-            settings, today, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        report = build(settings, today, progress=lambda done, total: bar.update(task, completed=done, total=total))
     out = Counter(standing.status for standing in report.standings if standing.status != "approved")
     print(
         f"index {report.name[:12]}: {report.passages} passages, {report.phrases} phrasings, {report.embedded} newly embedded"

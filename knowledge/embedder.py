@@ -6,9 +6,11 @@ Heavy: importing this module imports torch. Only the build does.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,14 @@ import numpy as np
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before sentence_transformers is imported: nothing is ever fetched from a hub
 
+import transformers
 from sentence_transformers import SentenceTransformer, export_dynamic_quantized_onnx_model
 
 from knowledge.encoder import MANIFEST, MAX_TOKENS, Vectors
 from knowledge.weights import DIMENSION, model_folder
+
+transformers.logging.set_verbosity_error()
+logging.getLogger("sentence_transformers").setLevel(logging.ERROR)  # it advises to save the export, which we do
 
 
 class PassageEmbedder:
@@ -72,11 +78,13 @@ def export_encoder(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _export_models(scratch: Path, staged: Path, instruction_set: str | None) -> None:
-    model = SentenceTransformer(
-        str(model_folder()),
-        backend="onnx",
-        model_kwargs={"export": True, "provider": "CPUExecutionProvider"},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of constants that are constant
+        model = SentenceTransformer(
+            str(model_folder()),
+            backend="onnx",
+            model_kwargs={"export": True, "provider": "CPUExecutionProvider"},
+        )
     raw = scratch / "raw"
     model.save_pretrained(str(raw))
     shutil.copy(raw / "onnx" / "model.onnx", staged / "model.fp32.onnx")

@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 from knowledge.light_spacy import spacy
-
 from knowledge.vocabulary import Concept, Vocabulary, load_vocabulary
 
 MANIFEST = "vocabulary.json"

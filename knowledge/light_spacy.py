@@ -7,6 +7,7 @@ pipelines are rules and look-up tables. Hiding torch for the length of that one 
 
 from __future__ import annotations
 
+import logging
 import sys
 
 _hidden = "torch" not in sys.modules
@@ -17,5 +18,7 @@ try:
 finally:
     if _hidden:
         del sys.modules["torch"]
+
+logging.getLogger("spacy").setLevel(logging.WARNING)
 
 __all__ = ["spacy"]

@@ -134,7 +134,7 @@ def points_back(question: Question) -> bool:
     words = bare.split()
     if question.unknown or len(question.concepts) >= 2 or len(words) > LONGEST_FOLLOW_UP:
         return False
-    return len(words) <= 2 and not question.concepts or bool(_POINTS_BACK.search(bare) or _ASKS_SHORT.match(bare))
+    return (len(words) <= 2 and not question.concepts) or bool(_POINTS_BACK.search(bare) or _ASKS_SHORT.match(bare))
 
 
 def may_follow(question: Question) -> bool:

@@ -107,6 +107,8 @@ opened = []
 def watch(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
         opened.append(arguments[0])
+    elif event == "socket.bind" and arguments[1][1] == 0:
+        pass  # urllib3 looks whether there is IPv6
     elif event.startswith(("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.")):
         opened.append(event)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -75,6 +74,8 @@ class Conversations:
         self._clock = clock
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
+        self._alarms = asyncio.Lock()
+        """Alarms are answered one after the other, each in milliseconds, so that a retry cannot overtake its original."""
 
     @property
     def screens(self) -> bool:
@@ -101,19 +102,13 @@ class Conversations:
         return expires, greeting
 
     async def handle(self, session_id: str, incoming: Incoming) -> list[Reply]:
-        """Answer one message. The same message id again returns the same replies; nothing runs twice."""
-        async with self._turn_of(session_id):
-            text, payload = await self._read(session_id, incoming)
-            turn = await asyncio.to_thread(self._store.begin_turn, session_id, incoming.message_id, text)
-            if turn.answered:
-                return list(turn.replies)
-            if incoming.button is not None or incoming.payload is not None:
-                replies = await self._press(session_id, payload)
-            else:
-                previous = await asyncio.to_thread(self._store.last_texts, session_id, turn.id, 2)
-                replies = await self._answer_text(session_id, text, previous)
-            await asyncio.to_thread(self._store.finish_turn, session_id, turn.id, replies)
-            return replies
+        """Answer one message. The same message id again returns the same replies; nothing runs twice.
+
+        A message that alarms by itself does not wait for the turn before it, which may hang on a dialogue that is down.
+        """
+        alarming = incoming.text is not None and self.is_alarming(incoming.text)
+        async with self._alarms if alarming else self._turn_of(session_id):
+            return await self._turn(session_id, incoming)
 
     async def erase(self, session_id: str, *, callbacks: bool = True) -> None:
         """Delete every trace of a session. What Rasa holds goes now, or as soon as Rasa is back.
@@ -139,6 +134,19 @@ class Conversations:
     async def close(self) -> None:
         """Wait for what runs in the background."""
         await asyncio.gather(*self._telling.values(), return_exceptions=True)
+
+    async def _turn(self, session_id: str, incoming: Incoming) -> list[Reply]:
+        text, payload = await self._read(session_id, incoming)
+        turn = await asyncio.to_thread(self._store.begin_turn, session_id, incoming.message_id, text)
+        if turn.answered:
+            return list(turn.replies)
+        if incoming.button is not None or incoming.payload is not None:
+            replies = await self._press(session_id, payload)
+        else:
+            previous = await asyncio.to_thread(self._store.last_texts, session_id, turn.id, 2)
+            replies = await self._answer_text(session_id, text, previous)
+        await asyncio.to_thread(self._store.finish_turn, session_id, turn.id, replies)
+        return replies
 
     @asynccontextmanager
     async def _turn_of(self, session_id: str) -> AsyncIterator[None]:

@@ -19,14 +19,14 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(
-            r"\b((?:my|his|her|their) (?:\w+ )?name(?: is|'s)|i am called|call me|this is|me llamo|mi nombre es)"
+            r"\b((?:my|his|her|their) (?:\w+ )?name(?: is|['\u2019]s)|i am called|call me|this is|me llamo|mi nombre es)"
             r"\s+(?!a\b|an\b|the\b|my\b|not\b|so\b|about\b)[^\W\d_]+(?:\s+[A-Z][^\W\d_]+)*",
             re.IGNORECASE,
         ),
         r"\1 [name]",
     ),
-    (re.compile(r"\b((?:dr|mr|mrs|ms|doctor|nurse)\.?)\s+[A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)?"), r"\1 [name]"),
-    (re.compile(r"\b(i'?m|i am|soy)\s+[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?\b"), r"\1 [name]"),
+    (re.compile(r"\b((?i:dr|mr|mrs|ms|doctor|nurse)\.?)\s+[A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)?"), r"\1 [name]"),
+    (re.compile(r"\b(?i:(i['\u2019]?m|i am|soy))\s+[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?\b"), r"\1 [name]"),
 )
 
 

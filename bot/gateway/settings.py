@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -113,6 +114,8 @@ def _converted(name: str, raw: str, kind: str) -> object:
         value = int(raw) if kind == "int" else float(raw)
     except ValueError as error:
         raise SettingsError(f"{name}: {raw!r} is no number. Write it in digits.") from error
+    if not math.isfinite(value):
+        raise SettingsError(f"{name}: {raw!r} is no number to count with. Write it in digits.")
     if value < 0:
         raise SettingsError(f"{name}: {raw} is negative. Write zero or more.")
     return value

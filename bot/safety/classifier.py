@@ -1,6 +1,6 @@
-"""The learned half of the screen: a small transformer that reads a message whole and stretch by stretch.
+"""The learned half of the screen: a small transformer, and beside it a linear model over letter and word sequences.
 
-Its layers are all-MiniLM-L6-v2's, fine-tuned on `training/*.jsonl` by `bot.safety.train` and shipped as int8 numbers in
+The transformer's layers are all-MiniLM-L6-v2's, fine-tuned on `training/*.jsonl` by `bot.safety.train` and shipped as int8 numbers in
 `model/weights.npz`. They run in onnxruntime, without torch: `model/graph.onnx` holds the operations and no numbers. Word
 vectors and tokenizer are the exported encoder's.
 """
@@ -8,6 +8,7 @@ vectors and tokenizer are the exported encoder's.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,48 +22,58 @@ from bot.safety.embeddings import word_vectors
 from bot.safety.errors import SafetyDataError
 from bot.safety.model_shape import MAX_TOKENS, OUTPUTS
 from bot.safety.normalise import COMMA, Message
+from bot.safety.sequences import SequenceModel
 
 MODEL = Path(__file__).parent / "model"
 
-LONG = 14
-"""Words: a message up to this length is read whole only."""
+WINDOW = 90
+"""Words that are read at once. A longer message is read in windows that overlap by a fifth."""
 
-STRETCH = (6, 34)
+LONG = 45
+"""Words: in a message longer than this, one line may hide, so it is also read stretch by stretch."""
+
+STRETCH = (8, 34)
 """Fewest and most words of one stretch."""
+
+DOUBT = 2.5
+"""By how much a stretch must score higher than the whole to count: out of its surroundings a line sounds worse than it is."""
 
 MOST_STRETCHES = 40
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What the classifier says of one message.
+    """What the learned models say of one message.
 
     Attributes:
-        whole: Score of the message read as a whole, in log odds; above zero leans to a red flag.
-        worst: Highest score among its stretches; equal to `whole` when it is too short to have any.
-        groups: Log probability of no group (index 0) and of each group 1 to 21, where the score was highest.
+        flag: The transformer's log odds of a red flag.
+        groups: Its log probability of no group (index 0) and of each group 1 to 21.
+        sequences: Log odds by the model over letter and word sequences.
     """
 
-    whole: float
-    worst: float
+    flag: float
     groups: npt.NDArray[np.float32]
-
-    @property
-    def group(self) -> int:
-        """The likeliest group, 1 to 21."""
-        return int(self.groups[1:].argmax()) + 1
+    sequences: float
 
 
 class Classifier:
     """Scores messages. Thread-safe: onnxruntime sessions may be run from any thread."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Tokenizer, vectors: npt.NDArray[np.float32],
-                 places: npt.NDArray[np.float32], settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        tokenizer: Tokenizer,
+        vectors: npt.NDArray[np.float32],
+        places: npt.NDArray[np.float32],
+        sequence_model: SequenceModel,
+        settings: Mapping[str, Any],
+    ) -> None:
         """Put an opened model together; use `open`."""
         self._session = session
         self._tokenizer = tokenizer
         self._vectors = vectors
         self._places = places
+        self.sequence_model = sequence_model
         self.settings = settings
 
     @classmethod
@@ -90,17 +101,22 @@ class Classifier:
         tokenizer.enable_truncation(MAX_TOKENS)
         tokenizer.no_padding()
         vectors = word_vectors(encoder_folder / "model.fp32.onnx")
-        return cls(_session(model_folder / "graph.onnx", weights), tokenizer, vectors, places, settings)
+        sequence_model = SequenceModel(
+            weights.pop("sequences.keys"),
+            weights.pop("sequences.rarity").astype(np.float32),
+            weights.pop("sequences.weights").astype(np.float32),
+            float(weights.pop("sequences.bias")),
+        )
+        return cls(_session(model_folder / "graph.onnx", weights), tokenizer, vectors, places, sequence_model, settings)
 
     def score(self, message: Message) -> Scores:
         """Score one message: whole, and stretch by stretch when it is long enough to hide one."""
-        flag, groups = self.score_text(message.stretch(0, len(message.words)))
-        worst = flag
-        for start, end in stretches(message):
-            other, its_groups = self.score_text(message.stretch(start, end))
-            if other > worst:
-                worst, groups = other, its_groups
-        return Scores(flag, worst, groups)
+        parts = [(message.stretch(start, end), 0.0) for start, end in windows(message)]
+        if len(message.words) > LONG:
+            parts.extend((message.stretch(start, end), DOUBT) for start, end in stretches(message))
+        read = [(*self.score_text(text), self.sequence_model.score(text), doubt) for text, doubt in parts]
+        flag, groups, sequences, doubt = max(read, key=lambda r: r[0] - r[3])
+        return Scores(flag - doubt, groups, sequences - doubt if doubt else sequences)
 
     def score_text(self, text: str) -> tuple[float, npt.NDArray[np.float32]]:
         """Score one normalised text: its log odds of a red flag, and the log probabilities of the 22 groups."""
@@ -111,14 +127,21 @@ class Classifier:
         return float(scores[0]), groups - np.log(np.exp(groups - groups.max()).sum()) - groups.max()
 
 
+def windows(message: Message) -> list[tuple[int, int]]:
+    """First word and the word after the last of each window; a message of usual length is one window."""
+    total = len(message.words)
+    if total <= WINDOW:
+        return [(0, total)]
+    step = WINDOW - WINDOW // 5
+    return [(start, min(start + WINDOW, total)) for start in range(0, total - WINDOW // 5, step)]
+
+
 def stretches(message: Message) -> list[tuple[int, int]]:
-    """Cut a message into stretches that are read on their own: sentences, short ones joined, long ones cut at commas.
+    """Cut a message into stretches: sentences, short ones joined, long ones cut at commas.
 
     Returns:
-        First word and the word after the last of each; none for a message that is short or a single stretch.
+        First word and the word after the last of each; from both ends of the message when there are very many.
     """
-    if len(message.words) <= LONG:
-        return []
     fewest, most = STRETCH
     found: list[tuple[int, int]] = []
     start = 0
@@ -128,7 +151,9 @@ def stretches(message: Message) -> list[tuple[int, int]]:
             start = end
     if start < len(message.words):
         found.append((max(0, min(start, len(message.words) - fewest)), len(message.words)))
-    return [] if len(found) == 1 else found[: MOST_STRETCHES // 2] + found[MOST_STRETCHES // 2 :][-MOST_STRETCHES // 2 :]
+    if len(found) > MOST_STRETCHES:
+        found = found[: MOST_STRETCHES // 2] + found[-MOST_STRETCHES // 2 :]
+    return found
 
 
 def _cut(message: Message, start: int, end: int, most: int) -> list[tuple[int, int]]:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.safety.classifier import Classifier, Scores
+from bot.safety.decision import Weighing, verdict
 from bot.safety.errors import SafetyError
 from bot.safety.flags import RedFlag
 from bot.safety.normalise import SENTENCE, Message, Normaliser
-from bot.safety.rules import RuleBook, RuleMatch
+from bot.safety.rules import RuleBook
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class SafetyScreen:
         self._normalise = normaliser
         self._rules = rules
         self._classifier = classifier
+        self._weighing = None if classifier is None else Weighing.parse(classifier.settings)
 
     @classmethod
     def load(cls, encoder_folder: Path | None) -> SafetyScreen:
@@ -56,7 +58,9 @@ class SafetyScreen:
         if encoder_folder is not None:
             try:
                 classifier = Classifier.open(encoder_folder)
+                Weighing.parse(classifier.settings)
             except SafetyError as error:
+                classifier = None
                 log.error("The safety classifier is off, rules alone are on: %s", error)
         return cls(Normaliser(), RuleBook(), classifier)
 
@@ -84,9 +88,25 @@ class SafetyScreen:
     def _verdict(self, message: Message) -> RedFlag | None:
         if not message.words:
             return None
-        matches = self._rules.matches(message)
-        scores = self._scores(message)
-        return decide(message, matches, scores)
+        return verdict(message, self._rules.matches(message), self._scores(message), self._weighing)
+
+    def risk(self, text: str, *, previous: Sequence[str] = ()) -> float:
+        """One number for how alarming a message is, before any threshold: for drawing operating curves.
+
+        Without the classifier: 1 for an alarm, 0 for a check, -1 for neither.
+        """
+        message = self._normalise(text)
+        read = [message]
+        if previous and len(message.words) <= _SHORT:
+            read.append(_join([*(self._normalise(turn) for turn in previous[-TURNS:]), message]))
+        risks = []
+        for part in read:
+            scores = self._scores(part) if part.words else None
+            if scores is None or self._weighing is None:
+                flag = self.screen(text, previous=previous)
+                return -1.0 if flag is None else float(flag.level == "alarm")
+            risks.append(self._weighing.risk(scores, self._rules.matches(part)))
+        return max(risks)
 
     def _scores(self, message: Message) -> Scores | None:
         if self._classifier is None:
@@ -114,15 +134,6 @@ class SafetyScreen:
             if known is None or known.level != "alarm":
                 return RedFlag(joined.level, joined.kind, joined.group, f"over turns: {joined.evidence}", joined.spanish)
         return flag
-
-
-def decide(message: Message, matches: Sequence[RuleMatch], scores: Scores | None) -> RedFlag | None:
-    """One verdict from what the rules and the classifier say."""
-    open_matches = [match for match in matches if match.excuse is None]
-    if open_matches:
-        rule = open_matches[0].rule
-        return RedFlag(rule.level, rule.kind, rule.group, rule.evidence, message.spanish)
-    return None
 
 
 def _join(turns: Sequence[Message]) -> Message:

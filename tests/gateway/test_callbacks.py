@@ -134,7 +134,7 @@ def test_another_key_does_not_open_requests_and_says_so(tmp_path: Path) -> None:
     store = Store(settings.database_url)
     try:
         CallbackBox(store, tmp_path / "one.key", settings).file("s", REQUEST)
-        with pytest.raises(SettingsError, match="not the key that these requests were sealed with. Restore it."):
+        with pytest.raises(SettingsError, match=r"not the key that these requests were sealed with\. Restore it\."):
             CallbackBox(store, tmp_path / "two.key", settings).requests()
         (tmp_path / "bad.key").write_bytes(b"not a key")
         with pytest.raises(SettingsError, match=r"bad\.key: not a key. Restore the file"):

@@ -44,6 +44,8 @@ def test_result_is_short_and_masking_it_again_changes_nothing_much(text: str) ->
         ("My name is Ana, call 212-555-0100. Does kefir help?", "My name is [name], call [number]. Does kefir help?"),
         ("this is Maria Lopez, is fibre ok", "this is [name], is fibre ok"),
         ("I'm Joe and my back hurts", "I'm [name] and my back hurts"),
+        ("i\u2019m Joe Doe, my name\u2019s Joe", "i\u2019m [name], my name\u2019s [name]"),
+        ("doctor Lee and Nurse Joy", "doctor [name] and Nurse [name]"),
         ("write to ana.b+x@mail.example.org please", "write to [email] please"),
         ("my handle is @ana_banana", "my handle is [handle]"),
         ("born 03/12/1961, bloated", "born [date], bloated"),

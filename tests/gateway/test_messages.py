@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.gateway.conversation import not_a_command, printable
 from tests.gateway.conftest import Chat, Gateway
@@ -197,7 +200,23 @@ async def test_text_that_starts_with_a_slash_never_reaches_rasa_as_a_command(
     assert await chat.say(text)
     heard = gateway.rasa.texts[0]
     assert "re" in heard
-    assert not heard.strip().startswith(("/", "\u2044", "\u2215", "\uff0f"))
+    assert not visible(heard).startswith("/")
+
+
+def visible(text: str) -> str:
+    """Text as a careless reader of commands might take it: slashes alike, no space or invisible character before it."""
+    alike = unicodedata.normalize("NFKC", text).replace("\u2044", "/").replace("\u2215", "/")
+    return "".join(c for c in alike if unicodedata.category(c) not in ("Cf", "Cc")).strip()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text(
+        st.one_of(st.sampled_from(" \n\t/\u2044\u2215\uff0f\u200b\u202e\ufeff\x00a1("), st.characters()), max_size=12
+    )
+)
+def test_no_text_becomes_a_command(text: str) -> None:
+    assert not visible(not_a_command(printable(text))).startswith("/")
 
 
 @pytest.mark.parametrize("text", ["/", "///", " / ", "\u2044"])

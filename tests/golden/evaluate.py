@@ -180,6 +180,12 @@ class Evaluator:
         """Every `slug/Heading` that can be served."""
         return frozenset(self._sections)
 
+    @property
+    def asks(self) -> frozenset[str]:
+        """Every heading and other way to ask that the index holds."""
+        passages = [vetted.passage for vetted in self._service.index.passages]
+        return frozenset(ask for passage in passages for ask in (passage.heading, *passage.asks))
+
     def heading(self, passage: str) -> str:
         vetted = self._service.index.passages[self._service.index.by_id[passage]]
         return f"{vetted.passage.article}/{vetted.passage.heading}"

@@ -203,7 +203,7 @@ def test_rollback_brings_the_index_before_back_and_again_forth(settings: Knowled
 
 def test_rollback_says_when_there_is_nothing_to_go_back_to(settings: KnowledgeSettings) -> None:
     build(settings, TODAY)
-    with pytest.raises(IndexArtifactError, match="PREVIOUS: missing. There is no earlier index to go back to."):
+    with pytest.raises(IndexArtifactError, match=r"PREVIOUS: missing\. There is no earlier index to go back to\."):
         rollback(settings)
 
 

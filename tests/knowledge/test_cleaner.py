@@ -88,5 +88,7 @@ def test_cleaner_names_file_place_and_fix(sections: dict[str, str], changes: dic
 
 def test_cleaner_refuses_text_before_the_first_heading() -> None:
     text = article_text("kettles", {"One?": "A."}).replace("## One?", "Lost words.\n\n## One?")
-    with pytest.raises(ArticleError, match="text before the first heading: 'Lost words.'. Put it under a ## heading"):
+    with pytest.raises(
+        ArticleError, match=r"text before the first heading: 'Lost words\.'\. Put it under a ## heading"
+    ):
         clean(parse_article(text, Path("articles/kettles.md")))

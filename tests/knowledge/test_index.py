@@ -173,13 +173,15 @@ def test_index_refuses_a_manifest_that_is_none(built: tuple[Path, str], kind: st
 
 def test_index_refuses_another_encoder(built: tuple[Path, str]) -> None:
     build, name = built
-    with pytest.raises(IndexArtifactError, match="built for another encoder than the exported one. Run `make build`."):
+    with pytest.raises(
+        IndexArtifactError, match=r"built for another encoder than the exported one\. Run `make build`\."
+    ):
         load_current(build, encoder="0" * 64)
     assert load_artifact(build, name, encoder=None).name == name
 
 
 def test_index_says_when_nothing_was_built(tmp_path: Path) -> None:
-    with pytest.raises(IndexArtifactError, match="CURRENT: missing. Run `make build` to build the index."):
+    with pytest.raises(IndexArtifactError, match=r"CURRENT: missing\. Run `make build` to build the index\."):
         load_current(tmp_path, encoder=None)
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email import message_from_bytes
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,6 +31,7 @@ class Request:
             assert isinstance(parts, list)
             fields = {}
             for part in parts:
+                assert isinstance(part, Message)
                 content = part.get_payload(decode=True)
                 assert isinstance(content, bytes)
                 fields[str(part.get_param("name", header="content-disposition"))] = content.decode()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from bot.safety.learning.graph import write_graph
 from bot.safety.learning.network import WEIGHTS, Network
 from bot.safety.model_shape import LAYERS, MAX_TOKENS
+from bot.safety.sequences import SequenceModel
 
 LARGEST = 63
 """Weights take seven bits: with eight, processors without VNNI overflow when they add two products."""
@@ -29,14 +30,23 @@ _DENSE = {
 _NORM = {"norm1": "attention.output.LayerNorm", "norm2": "output.LayerNorm"}
 
 
-def export(network: Network, folder: Path, settings: Mapping[str, Any]) -> None:
+def export(network: Network, sequences: SequenceModel, folder: Path, settings: Mapping[str, Any]) -> None:
     """Write `weights.npz`, `graph.onnx` and `model.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(folder / "graph.onnx")
     with (folder / "weights.npz").open("wb") as file:
-        np.savez(file, **weights(network))  # type: ignore[arg-type]  # numpy's stub reads **kwds as allow_pickle
+        np.savez(file, **weights(network), **_sequences(sequences))  # type: ignore[arg-type]  # numpy's stub reads **kwds as allow_pickle
     text = json.dumps({"encoder_sha256": encoder_fingerprint(), **settings}, indent=2)
     (folder / "model.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _sequences(model: SequenceModel) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "sequences.keys": model.keys,
+        "sequences.rarity": model.rarity.astype(np.float16),
+        "sequences.weights": model.weights.astype(np.float16),
+        "sequences.bias": np.float32(model.bias).reshape(()),
+    }
 
 
 def encoder_fingerprint() -> str:

@@ -1,0 +1,106 @@
+"""Puts all opinions of a message together into one verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.safety.classifier import Scores
+from bot.safety.errors import SafetyDataError
+from bot.safety.flags import KINDS, Kind, Level, RedFlag
+from bot.safety.normalise import Message
+from bot.safety.rules import RuleMatch
+
+OPINIONS = ("flag", "some group", "sequences", "alarm rule", "alarm rules", "check rule", "excused rule")
+"""What is weighed: the transformer's flag and group, the sequence model, and which rules match."""
+
+NAMED = 2.0
+"""How much likelier (in log probability) a group is when an unexcused alarm rule names it."""
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """The weights of the opinions, and the risks from which on a kind is an alarm or a check. Read from `model.json`."""
+
+    weights: tuple[float, ...]
+    bias: float
+    alarm: Mapping[Kind, float]
+    check: Mapping[Kind, float]
+
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any]) -> Weighing:
+        """Take the settings of the model.
+
+        Raises:
+            SafetyDataError: If one is missing.
+        """
+        try:
+            weights = tuple(float(settings["weights"][name]) for name in OPINIONS)
+            levels = [{kind: float(settings[level][kind]) for kind in KINDS} for level in ("alarm", "check")]
+            return cls(weights, float(settings["bias"]), *levels)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SafetyDataError(f"model.json: {error!r} is missing or no number. Train the model again.") from error
+
+    def risk(self, scores: Scores, matches: Sequence[RuleMatch]) -> float:
+        """Log odds that the message is a red flag."""
+        return self.bias + math.fsum(w * o for w, o in zip(self.weights, opinions(scores, matches), strict=True))
+
+
+def opinions(scores: Scores, matches: Sequence[RuleMatch]) -> tuple[float, ...]:
+    """The opinions on one message, in the order of `OPINIONS`."""
+    open_rules = [match.rule for match in matches if match.excuse is None]
+    alarms = sum(rule.level == "alarm" for rule in open_rules)
+    return (
+        scores.flag,
+        -float(scores.groups[0]),
+        scores.sequences,
+        float(alarms > 0),
+        float(min(alarms, 4)),
+        float(alarms < len(open_rules)),
+        float(any(match.excuse for match in matches)),
+    )
+
+
+def verdict(
+    message: Message, matches: Sequence[RuleMatch], scores: Scores | None, weighing: Weighing | None
+) -> RedFlag | None:
+    """What the screen says of one message, read on its own."""
+    if scores is None or weighing is None:
+        return _by_rules(message, matches)
+    risk = weighing.risk(scores, matches)
+    group, kind = _named(scores, matches)
+    level: Level
+    if risk >= weighing.alarm[kind]:
+        level = "alarm"
+    elif risk >= weighing.check[kind]:
+        level = "check"
+    else:
+        return None
+    return RedFlag(level, kind, group, f"risk {risk:.2f}", message.spanish)
+
+
+def _by_rules(message: Message, matches: Sequence[RuleMatch]) -> RedFlag | None:
+    """The strongest unexcused rule decides; there is nothing else to go by."""
+    if not matches or matches[0].excuse is not None:
+        return None
+    rule = matches[0].rule
+    return RedFlag(rule.level, rule.kind, rule.group, rule.evidence, message.spanish)
+
+
+def _named(scores: Scores, matches: Sequence[RuleMatch]) -> tuple[int, Kind]:
+    """The likeliest group, and its kind: the rule's where one matched, else the group's usual one."""
+    ruled = {match.rule.group: match.rule.kind for match in reversed(matches) if match.excuse is None}
+    sure = {match.rule.group for match in matches if match.excuse is None and match.rule.level == "alarm"}
+    group = max(range(1, 22), key=lambda g: float(scores.groups[g]) + (NAMED if g in sure else 0.0))
+    return group, ruled.get(group) or usual_kind(group)
+
+
+def usual_kind(group: int) -> Kind:
+    """Whom to call for a group when nothing says otherwise."""
+    if group == 6:
+        return "poison"
+    if group == 14:
+        return "crisis"
+    return "urgent" if group >= 15 else "emergency"
