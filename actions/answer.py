@@ -29,7 +29,7 @@ class ServiceAction(Action):
 
     def say(self, dispatcher: CollectingDispatcher, name: str, **values: Any) -> list[Event]:
         """Send a reply by name; changes nothing."""
-        dispatcher.utter_message(json_message=self.services.wording.reply(name, **values))
+        dispatcher.utter_message(json_message=self.services.say(name, **values))
         return []
 
     def show(self, dispatcher: CollectingDispatcher, answer: Answer, memory: Memory, **options: Any) -> list[Event]:
@@ -51,7 +51,7 @@ class ActionAnswerQuestion(ServiceAction):
             return memory.asked() + self.show(dispatcher, found, memory)
         off_topic = tracker.get_intent_of_latest_message() == "out_of_scope"
         dispatcher.utter_message(json_message=refusal_reply(found, self.services, memory, off_topic=off_topic))
-        return memory.asked() + memory.missed()
+        return memory.asked() + memory.missed([suggestion.passage for suggestion in found.nearest])
 
 
 class ActionShowPassage(ServiceAction):
@@ -77,7 +77,9 @@ class ActionShowTopic(ServiceAction):
         """Offer the topic's nearest passages as buttons."""
         topic = str(next(tracker.get_latest_entity_values("subject"), ""))
         found = self.services.answers.ask(topic)
-        first = [Suggestion(v.passage.heading, v.passage.id) for v in found.passages] if isinstance(found, Answer) else []
+        first = (
+            [Suggestion(v.passage.heading, v.passage.id) for v in found.passages] if isinstance(found, Answer) else []
+        )
         offers = [*first, *(found.related if isinstance(found, Answer) else found.nearest)]
         if not offers:
             return self.say(dispatcher, "topic_gone")
@@ -96,7 +98,7 @@ class ActionSaySimpler(ServiceAction):
         if answer is None:
             return self.say(dispatcher, "nothing_to_refer_to")
         if not answer.passages[0].passage.simple:
-            return self.say(dispatcher, "no_simpler", phone=self.services.clinic.phone_display)
+            return self.say(dispatcher, "no_simpler")
         return self.show(dispatcher, answer, memory)
 
 
@@ -125,7 +127,7 @@ class ActionTellMore(ServiceAction):
             return self.say(dispatcher, "nothing_to_refer_to")
         following = self._following(last, memory)
         if following is None:
-            return self.say(dispatcher, "no_more", phone=self.services.clinic.phone_display)
+            return self.say(dispatcher, "no_more")
         return self.show(dispatcher, following, memory)
 
     def _following(self, last: Answer, memory: Memory) -> Answer | None:

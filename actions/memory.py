@@ -33,6 +33,8 @@ class Memory:
     last_passage: str
     red_flag: str
     misses: int
+    offered: str = ""
+    """The passage that "did you mean" named first."""
 
     @classmethod
     def of(cls, tracker: Tracker) -> Memory:
@@ -44,6 +46,7 @@ class Memory:
             last_passage=tracker.get_slot("last_passage") or "",
             red_flag=tracker.get_slot("red_flag") or "",
             misses=int(tracker.get_slot("no_answers") or 0),
+            offered=tracker.get_slot("offered_passage") or "",
         )
 
     def asked(self) -> list[Event]:
@@ -59,8 +62,13 @@ class Memory:
             SlotSet("last_passage", passages[0]),
             SlotSet("no_answers", 0),
             SlotSet("red_flag", None),
+            SlotSet("offered_passage", None),
         ]
 
-    def missed(self) -> list[Event]:
-        """Remember that the question had no answer."""
-        return [SlotSet("no_answers", self.misses + 1)]
+    def missed(self, offered: list[str]) -> list[Event]:
+        """Remember that the question had no answer, and which passages were offered instead."""
+        return [
+            SlotSet("no_answers", self.misses + 1),
+            SlotSet("red_flag", None),
+            SlotSet("offered_passage", offered[0] if offered else None),
+        ]

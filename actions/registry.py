@@ -4,22 +4,49 @@ from __future__ import annotations
 
 from rasa_sdk import Action
 
-from actions import answer, clinic, session
+from actions import advice, answer, callback, clinic, session
+from actions.answer import ServiceAction
 from actions.services import Services
+
+KINDS: tuple[type[ServiceAction], ...] = (
+    answer.ActionAnswerQuestion,
+    answer.ActionShowPassage,
+    answer.ActionShowTopic,
+    answer.ActionRepeat,
+    answer.ActionTellMore,
+    answer.ActionSaySimpler,
+    answer.ActionWhereFrom,
+    answer.ActionIsReviewed,
+    advice.ActionRedirect,
+    clinic.ActionHours,
+    clinic.ActionPhone,
+    clinic.ActionAddress,
+    clinic.ActionBooking,
+    clinic.ActionCancelAppointment,
+    clinic.ActionInsurance,
+    clinic.ActionPortal,
+    clinic.ActionRefillLine,
+    clinic.ActionTalkToPerson,
+    callback.ValidateCallbackForm,
+    callback.ActionAskCallbackConsent,
+    callback.ActionAskCallbackConfirmed,
+    callback.ActionSubmitCallback,
+    callback.ActionCallbackCancelled,
+    callback.ActionCallbackDropped,
+    session.ActionGreet,
+    session.ActionHelp,
+    session.ActionAffirm,
+    session.ActionDeny,
+    session.ActionAboutBot,
+    session.ActionAreYouHuman,
+    session.ActionInsult,
+    session.ActionHopeless,
+    session.ActionFeedback,
+    session.ActionPrivacy,
+    session.ActionNothingToCancel,
+)
 
 
 def build_actions(services: Services) -> list[Action]:
     """One instance of each action that the domain names."""
-    kinds = (
-        answer.ActionAnswerQuestion,
-        answer.ActionShowPassage,
-        answer.ActionSaySimpler,
-        answer.ActionRepeat,
-        answer.ActionTellMore,
-        answer.ActionWhereFrom,
-        answer.ActionIsReviewed,
-        answer.ActionShowTopic,
-        clinic.ActionHours,
-        session.ActionGreet,
-    )
-    return [kind(services) for kind in kinds]
+    return [kind(services) for kind in KINDS]

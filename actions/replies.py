@@ -48,7 +48,7 @@ def refusal_reply(refusal: Refusal, services: Services, memory: Memory, *, off_t
         name = "out_of_scope"
     else:
         name = "no_answer_near" if near else "no_answer"
-    reply = services.wording.reply(name, buttons=near, phone=services.clinic.phone_display)
+    reply = services.say(name, buttons=near)
     reply["notice"] = _safety_line(services, memory)
     reply["file_question"] = True
     reply["probability"] = round(refusal.probability, 4)
@@ -58,9 +58,5 @@ def refusal_reply(refusal: Refusal, services: Services, memory: Memory, *, off_t
 def _safety_line(services: Services, memory: Memory) -> str | None:
     if not memory.red_flag:
         return None
-    numbers = services.clinic.emergency
-    name = f"after_{memory.red_flag}" if f"after_{memory.red_flag}" in services.wording else "after_emergency"
-    reply = services.wording.reply(
-        name, emergency=numbers.emergency, crisis=numbers.crisis, poison=numbers.poison, phone=services.clinic.phone_display
-    )
-    return str(reply["text"])
+    name = f"after_{memory.red_flag}"
+    return str(services.say(name if name in services.wording else "after_emergency")["text"])

@@ -101,7 +101,9 @@ def _off_loop(action: Action, pool: ThreadPoolExecutor) -> Callable[..., Awaitab
         return run
 
     async def in_pool(dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(pool, functools.partial(run, dispatcher, tracker, domain))
+        return await asyncio.get_running_loop().run_in_executor(
+            pool, functools.partial(run, dispatcher, tracker, domain)
+        )
 
     return in_pool
 

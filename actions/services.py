@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from actions.wording import Wording
+from actions.wording import Reply, Wording
 from knowledge.answering import AnswerService
 from knowledge.clinic import Clinic, load_clinic
 from knowledge.models import Answer, Refusal
 from knowledge.settings import ROOT, KnowledgeSettings
+from knowledge.vocabulary import load_vocabulary
 
 RESPONSES = ROOT / "bot" / "domain" / "responses"
 
@@ -35,13 +36,34 @@ class Services:
         answers: Finds approved passages.
         clinic: The clinic's own facts.
         wording: Replies by name.
+        concepts: Concept ids by the ways to write them, lower case.
         now: The present time, aware of its zone.
     """
 
     answers: Answers
     clinic: Clinic
     wording: Wording
+    concepts: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def facts(self) -> dict[str, str]:
+        """What any wording may name: the clinic's numbers, links and whether it is open."""
+        clinic, numbers, links = self.clinic, self.clinic.emergency, self.clinic.links
+        pages = {name: str(getattr(links, name) or "") for name in type(links).model_fields}
+        return {
+            **pages,
+            "clinic": clinic.name,
+            "phone": clinic.phone_display,
+            "address": clinic.address,
+            "emergency": numbers.emergency,
+            "crisis": numbers.crisis,
+            "poison": numbers.poison,
+            "hours": clinic.hours_text(self.now()),
+        }
+
+    def say(self, name: str, *, buttons: list[dict[str, str]] | None = None, **values: str) -> Reply:
+        """A reply by name, with the clinic's facts and the given values filled in."""
+        return self.wording.reply(name, buttons=buttons, **{**self.facts(), **values})
 
 
 def open_services(environ: Mapping[str, str], responses: Path = RESPONSES) -> Services:
@@ -52,4 +74,10 @@ def open_services(environ: Mapping[str, str], responses: Path = RESPONSES) -> Se
         WordingError: If a response file is wrong.
     """
     settings = KnowledgeSettings.from_env(environ)
-    return Services(AnswerService.open(settings), load_clinic(settings.clinic), Wording.load(responses))
+    vocabulary = load_vocabulary(settings.vocabulary)
+    return Services(
+        answers=AnswerService.open(settings),
+        clinic=load_clinic(settings.clinic),
+        wording=Wording.load(responses),
+        concepts={term: concept.id for concept in vocabulary for term in concept.terms},
+    )

@@ -9,9 +9,70 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
-from actions.memory import Event
+from actions.memory import Event, Memory
 
 Domain = dict[str, Any]
+
+
+class Saying(ServiceAction):
+    """Says the wording that has the action's name, with the clinic's facts filled in."""
+
+    page = ""
+    """A link of the clinic; where it has one, the wording `..._online` is said."""
+
+    def run(self, dispatcher: CollectingDispatcher, _tracker: Tracker, _domain: Domain) -> list[Event]:
+        """Say it."""
+        name = self.called.removeprefix("action_")
+        return self.say(dispatcher, f"{name}_online" if self.page and self.services.facts()[self.page] else name)
+
+
+class ActionHelp(Saying):
+    """What can be asked."""
+
+    called = "action_help"
+
+
+class ActionAboutBot(Saying):
+    """What this assistant is."""
+
+    called = "action_about_bot"
+
+
+class ActionAreYouHuman(Saying):
+    """That it is a program."""
+
+    called = "action_are_you_human"
+
+
+class ActionInsult(Saying):
+    """One sincere sentence, and a way to a person."""
+
+    called = "action_insult"
+
+
+class ActionHopeless(Saying):
+    """Sympathy, a question about safety, and a way to help."""
+
+    called = "action_hopeless"
+
+
+class ActionFeedback(Saying):
+    """Where feedback goes."""
+
+    called = "action_feedback"
+
+
+class ActionPrivacy(Saying):
+    """What is kept, and for how long."""
+
+    called = "action_privacy"
+    page = "privacy"
+
+
+class ActionNothingToCancel(Saying):
+    """That no request is open."""
+
+    called = "action_nothing_to_cancel"
 
 
 class ActionGreet(ServiceAction):
@@ -23,5 +84,28 @@ class ActionGreet(ServiceAction):
         """Greet, or just be there."""
         if tracker.get_slot("greeted") or tracker.get_slot("last_question"):
             return self.say(dispatcher, "greet_again")
-        self.say(dispatcher, "greet", emergency=self.services.clinic.emergency.emergency)
+        self.say(dispatcher, "greet")
         return [SlotSet("greeted", True)]
+
+
+class ActionAffirm(ServiceAction):
+    """Takes "yes" as the answer to "did you mean one of these?"."""
+
+    called = "action_affirm"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, _domain: Domain) -> list[Event]:
+        """Show the passage that was offered first, or ask what they would like to know."""
+        memory = Memory.of(tracker)
+        answer = self.services.answers.passage(memory.offered) if memory.offered else None
+        return self.show(dispatcher, answer, memory) if answer else self.say(dispatcher, "affirm")
+
+
+class ActionDeny(ServiceAction):
+    """Takes "no" as it comes."""
+
+    called = "action_deny"
+
+    def run(self, dispatcher: CollectingDispatcher, _tracker: Tracker, _domain: Domain) -> list[Event]:
+        """Leave the door open."""
+        self.say(dispatcher, "deny")
+        return [SlotSet("offered_passage", None)]

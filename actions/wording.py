@@ -64,16 +64,25 @@ class Wording:
             KeyError: If there is no such response, or a placeholder has no value.
         """
         template = self._replies[name]
-        filled: Reply = {
+        own = [_filled(button, values) for button in template.get("buttons", [])]
+        return {
             "schema": SCHEMA,
             "kind": template["kind"],
             "text": template["text"].strip().format_map(values),
             "passages": [],
             "disclaimer": None,
             "notice": None,
-            "buttons": [*(buttons or []), *({**button} for button in template.get("buttons", []))],
+            "buttons": [*(buttons or []), *own],
         }
-        return filled
+
+
+def _filled(button: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """A button with its placeholders filled in; a Rasa payload keeps its braces."""
+    payload = button["payload"]
+    return {
+        "label": button["label"].format_map(values),
+        "payload": payload if payload.startswith("/") else payload.format_map(values),
+    }
 
 
 def _checked(path: Path, name: str, variations: Any) -> Reply:

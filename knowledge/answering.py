@@ -12,7 +12,7 @@ from knowledge.encoder import SentenceEncoder
 from knowledge.index import PassageIndex, load_current
 from knowledge.language import build_language
 from knowledge.models import DISCLAIMER, SAMPLE_NOTICE, Answer, Hit, Refusal, Suggestion, Vetted
-from knowledge.question import QuestionReader, may_follow, points_back, words_of
+from knowledge.question import QuestionReader, may_follow, parts_of, points_back, words_of
 from knowledge.ranking import Ranking
 from knowledge.retriever import Context, Found, Retriever
 from knowledge.settings import KnowledgeSettings
@@ -84,20 +84,50 @@ class AnswerService:
             shown = self._replayed(previous)
         asked = self.retriever.read(question)
         alone = self._judged(self.retriever.search(question), shown)
-        if not (previous and shown) or not (points_back(asked) or (alone.unsure and may_follow(asked))):
-            return self._outcome(alone)
-        context = Context(self.retriever.reader.subject(previous), shown[-1].partition("#")[0])
-        following = self._judged(self.retriever.search(question, context), shown, self.retriever.ranking.follow_from)
-        return self._outcome(alone if following.unsure and not alone.unsure else following)
+        if previous and shown and (points_back(asked) or (alone.unsure and may_follow(asked))):
+            context = Context(self.retriever.reader.subject(previous), shown[-1].partition("#")[0])
+            found = self.retriever.search(question, context)
+            following = self._judged(found, shown, self.retriever.ranking.follow_from, again=False)
+            return self._outcome(alone if following.unsure and not alone.unsure else following)
+        return self._both_parts(question, shown) or self._outcome(alone)
 
-    def _judged(self, found: Found | None, shown: Sequence[str], answer_from: float | None = None) -> _Judged:
-        """What may be served of what was found, passages not shown yet first, and whether it answers."""
-        ranks = [rank for rank, hit in enumerate(found.hits) if self._may_serve(hit.passage.id)] if found else []
-        fresh = [rank for rank in ranks if found and found.hits[rank].passage.id not in shown] or ranks
-        if found is None or not fresh:
-            return _Judged((), 0.0, 1.0)
+    def _both_parts(self, question: str, shown: Sequence[str]) -> Answer | None:
+        """Two passages for a message that asks two things, each of which can be answered; None otherwise."""
+        parts = parts_of(question)
+        if len(parts) < 2:
+            return None
+        judged: list[_Judged] = []
+        for part in parts:
+            context = None
+            if judged and points_back(self.retriever.read(part)):
+                context = Context(self.retriever.reader.subject(parts[:1]), judged[-1].hits[0].passage.article)
+            given = [*shown, *(before.hits[0].passage.id for before in judged)]
+            found = self._judged(self.retriever.search(part, context), given, again=False)
+            if not found.unsure:
+                judged.append(found)
+        if len(judged) < 2:
+            return None
+        near = [hit for part in judged for hit in part.hits[1:RELATED]]
+        ids = [part.hits[0].passage.id for part in judged[:2]]
+        return self._answer(ids, near, min(part.probability for part in judged[:2]))
+
+    def _judged(
+        self, found: Found | None, shown: Sequence[str], answer_from: float | None = None, *, again: bool = True
+    ) -> _Judged:
+        """What may be served of what was found, and whether it answers.
+
+        Passages that were shown already come last. Where `again` is set and only one of them answers, it is served once
+        more: someone who asks the same question twice is not told that there is no answer.
+        """
         threshold = self.retriever.ranking.answer_from if answer_from is None else answer_from
-        return _Judged(tuple(found.hits[rank] for rank in fresh), found.probability(fresh[0]), threshold)
+        ranks = [rank for rank, hit in enumerate(found.hits) if self._may_serve(hit.passage.id)] if found else []
+        if found is None or not ranks:
+            return _Judged((), 0.0, 1.0)
+        fresh = [rank for rank in ranks if found.hits[rank].passage.id not in shown]
+        probability = found.probability(fresh[0]) if fresh else 0.0
+        if again and probability < threshold and (first := found.probability(ranks[0])) >= threshold:
+            fresh, probability = ranks, first
+        return _Judged(tuple(found.hits[rank] for rank in fresh), probability, threshold)
 
     def _outcome(self, judged: _Judged) -> Answer | Refusal:
         if judged.unsure:
@@ -164,7 +194,7 @@ def answer_as_json(answer: Answer) -> dict[str, Any]:
 
 
 def refusal_as_json(refusal: Refusal) -> dict[str, Any]:
-    """A Refusal as JSON, of the same shape as an answer but for its passages."""
+    """A Refusal as JSON, of the same shape as an answer, but without passages and with the `nearest` questions."""
     return {
         "schema": SCHEMA,
         "kind": "no_answer",
@@ -172,7 +202,7 @@ def refusal_as_json(refusal: Refusal) -> dict[str, Any]:
         "passages": [],
         "disclaimer": None,
         "notice": None,
-        "related": [{"question": s.question, "passage": s.passage} for s in refusal.nearest],
+        "nearest": [{"question": s.question, "passage": s.passage} for s in refusal.nearest],
         "probability": round(refusal.probability, 4),
     }
 

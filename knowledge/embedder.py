@@ -25,7 +25,7 @@ from sentence_transformers import SentenceTransformer, export_dynamic_quantized_
 from knowledge.encoder import MANIFEST, MAX_TOKENS, Vectors
 from knowledge.weights import DIMENSION, model_folder
 
-transformers.logging.set_verbosity_error()
+transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 logging.getLogger("sentence_transformers").setLevel(logging.ERROR)  # it advises to save the export, which we do
 
 

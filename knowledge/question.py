@@ -29,6 +29,12 @@ _ASKS_SHORT = re.compile(
     r"^(why|how come|how so|really|since when|says who|like what|such as|for example|examples?|what about|how about|"
     r"which ones?|how (much|many|long|often|soon|fast)|when|where|who|tell me more|more|what if|any|side effects)\b"
 )
+_NEXT_QUESTION = re.compile(
+    r"(?<=[?])\s+|\s+(?:and|also|plus)\s+(?=(?:what|how|why|is|are|can|could|does|do|should|when|which|who|will)\b)",
+    re.IGNORECASE,
+)
+SHORTEST_PART = 3
+"""Words that a part of a message must have to be a question of its own."""
 LONGEST_FOLLOW_UP = 14
 """Words: a longer question stands alone."""
 COMMON = 5
@@ -140,6 +146,18 @@ def points_back(question: Question) -> bool:
 def may_follow(question: Question) -> bool:
     """Whether a question that nothing answers by itself may be meant as a follow-up: short, and no subject of its own."""
     return len(question.mended.split()) <= LONGEST_FOLLOW_UP and len(question.concepts) < 2 and not question.unknown
+
+
+def parts_of(text: str) -> list[str]:
+    """The questions in a message that asks several, at most three; one part when it asks one.
+
+    Example:
+        >>> parts_of("what is leaky gut? and how do i sleep with pain")
+        ['what is leaky gut?', 'how do i sleep with pain']
+    """
+    found = [_OPENS_FOLLOW_UP.sub("", part.strip()) for part in _NEXT_QUESTION.split(text.strip())]
+    parts = [part for part in found if len(part.split()) >= SHORTEST_PART]
+    return parts[:3] if len(parts) > 1 else [text]
 
 
 def words_of(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from rasa.shared.nlu.training_data.message import Message
 class DenseLogisticRegressionClassifier(LogisticRegressionClassifier):  # type: ignore[misc]
     """Logistic regression on the dense sentence features of every featurizer before it."""
 
-    def _create_X(self, messages: List[Message]) -> npt.NDArray[np.float32]:  # noqa: N802 (Rasa's name)
+    def _create_X(self, messages: List[Message]) -> npt.NDArray[np.float32]:
         """One row a message, of shape (messages, features); zeros for a message without text."""
         rows = [message.get_dense_features(attribute=TEXT)[1] for message in messages]
         width = next((row.features.shape[1] for row in rows if row is not None), self._width())

@@ -8,7 +8,7 @@ no vocabulary, so there is nothing to train or to store, and a dense vector keep
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Text, Type
+from typing import Any, Dict, List, Type
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -28,16 +28,17 @@ from sklearn.feature_extraction.text import HashingVectorizer
 class HashedWordsFeaturizer(DenseFeaturizer, GraphComponent):  # type: ignore[misc]
     """Adds `size` numbers a message: its words and word pairs, hashed with signs, scaled to length `scale`."""
 
-    def __init__(self, config: Dict[Text, Any], name: Text) -> None:
+    def __init__(self, config: Dict[str, Any], name: str) -> None:
         super().__init__(name, config)
+        words = r"(?u)\b\w+\b"
         self._vectorizer = HashingVectorizer(
-            n_features=config["size"], ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", norm="l2", dtype=np.float32
+            n_features=config["size"], ngram_range=(1, 2), token_pattern=words, norm="l2", dtype=np.float32
         )
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,  # noqa: ARG003
         resource: Resource,  # noqa: ARG003
         execution_context: ExecutionContext,
@@ -51,24 +52,26 @@ class HashedWordsFeaturizer(DenseFeaturizer, GraphComponent):  # type: ignore[mi
         return []
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> Dict[str, Any]:
         """`size` is the length of the vector, `scale` its weight beside the sentence vector."""
         return {**DenseFeaturizer.get_default_config(), "size": 1024, "scale": 1.0}
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> List[str]:
         """What must be installed."""
         return ["sklearn"]
 
     @classmethod
-    def validate_config(cls, config: Dict[Text, Any]) -> None:
+    def validate_config(cls, config: Dict[str, Any]) -> None:
         """Accept any configuration; the vectorizer checks the size."""
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Add the vector of each message that has text."""
         written = [message for message in messages if message.get(TEXT)]
         if written:
-            rows = self._vectorizer.transform([message.get(TEXT) for message in written]).toarray() * self._config["scale"]
+            rows = (
+                self._vectorizer.transform([message.get(TEXT) for message in written]).toarray() * self._config["scale"]
+            )
             origin = self._config[FEATURIZER_CLASS_ALIAS]
             for message, row in zip(written, rows, strict=True):
                 message.add_features(Features(row[None, :], FEATURE_TYPE_SENTENCE, TEXT, origin))

@@ -56,7 +56,11 @@ class JsonOutput(CollectingOutputChannel):  # type: ignore[misc]
 
 
 class HonestRest(InputChannel):  # type: ignore[misc]
-    """`POST webhook`, `DELETE conversations/<sender>` and `GET health` under `/webhooks/vagus`."""
+    """`POST webhook`, `DELETE conversations/<sender>` and `GET health` under `/webhooks/vagus`.
+
+    A message may carry `"forget": true`, which never leaves Rasa: the conversation's events are then erased but for the slots,
+    because they hold what the patient gave for a call back. A message of kind `silent` carries nothing else.
+    """
 
     def __init__(self) -> None:
         rasa_logger = logging.getLogger("rasa")
@@ -80,7 +84,12 @@ class HonestRest(InputChannel):  # type: ignore[misc]
                 return response.json({"error": "sender: 1-200 characters of A-Z a-z 0-9 _ . : -"}, status=400)
             if not isinstance(text, str) or not text.strip() or len(text) > MAX_CHARACTERS:
                 return response.json({"error": f"message: text of 1-{MAX_CHARACTERS} characters"}, status=400)
-            return await _turn(on_new_message, sender, text)
+            reply, forget = await _turn(on_new_message, sender, text)
+            if forget:
+                agent = request.app.ctx.agent
+                async with agent.lock_store.lock(sender):
+                    await agent.tracker_store.forget_events(sender)
+            return reply
 
         @routes.delete("/conversations/<sender:str>")
         async def erase(request: Request, sender: str) -> HTTPResponse:
@@ -99,18 +108,25 @@ class HonestRest(InputChannel):  # type: ignore[misc]
         return routes
 
 
-async def _turn(on_new_message: Callable[[UserMessage], Awaitable[Any]], sender: str, text: str) -> HTTPResponse:
-    """Run one turn; any exception or logged error during it is a 500."""
+async def _turn(
+    on_new_message: Callable[[UserMessage], Awaitable[Any]], sender: str, text: str
+) -> tuple[HTTPResponse, bool]:
+    """Run one turn; any exception or logged error during it is a 500.
+
+    Returns:
+        The response, and whether the conversation's events must be forgotten.
+    """
     errors: list[str] = []
     output = JsonOutput()
     token = _errors.set(errors)
     try:
         await on_new_message(UserMessage(text, output, sender, input_channel="vagus"))
-    except Exception as error:  # noqa: BLE001 (whatever it is, the patient must get a useful reply from the gateway)
+    except Exception as error:  # whatever it is, the gateway must hear of it to give a useful reply
         errors.append(type(error).__name__)
     finally:
         _errors.reset(token)
     if errors:
         logger.error("turn failed: %s", "; ".join(errors))
-        return response.json({"error": "; ".join(errors)}, status=500)
-    return response.json({"messages": output.messages})
+        return response.json({"error": "; ".join(errors)}, status=500), False
+    forget = any([message.pop("forget", False) for message in output.messages])
+    return response.json({"messages": [m for m in output.messages if m.get("kind") != "silent"]}), forget

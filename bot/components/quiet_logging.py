@@ -21,7 +21,7 @@ LEVELS = ("INFO", "WARNING", "ERROR", "CRITICAL")
 class QuietFormatter(logging.Formatter):
     """Formats an exception as its type and the places it passed, without its message."""
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 (the standard library's name)
+    def formatException(self, ei: Any) -> str:
         """Type and frames of an exception."""
         kind, _, trace = ei
         places = [f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Text, Type
+from typing import Any, Dict, List, Type
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -33,14 +33,14 @@ class SentenceEncoderFeaturizer(DenseFeaturizer, GraphComponent):  # type: ignor
     the component's configuration so that a trained model can be moved to another machine.
     """
 
-    def __init__(self, config: Dict[Text, Any], name: Text, encoder: SentenceEncoder) -> None:
+    def __init__(self, config: Dict[str, Any], name: str, encoder: SentenceEncoder) -> None:
         super().__init__(name, config)
         self._encoder = encoder
 
     @classmethod
     def create(
         cls,
-        config: Dict[Text, Any],
+        config: Dict[str, Any],
         model_storage: ModelStorage,  # noqa: ARG003
         resource: Resource,  # noqa: ARG003
         execution_context: ExecutionContext,
@@ -59,17 +59,17 @@ class SentenceEncoderFeaturizer(DenseFeaturizer, GraphComponent):  # type: ignor
         return []
 
     @staticmethod
-    def get_default_config() -> Dict[Text, Any]:
+    def get_default_config() -> Dict[str, Any]:
         """`scale` multiplies the unit vectors; for a regularised linear classifier that is a weaker penalty (C = scale squared)."""
         return {**DenseFeaturizer.get_default_config(), "scale": 1.0}
 
     @staticmethod
-    def required_packages() -> List[Text]:
+    def required_packages() -> List[str]:
         """What must be installed."""
         return ["onnxruntime", "tokenizers"]
 
     @classmethod
-    def validate_config(cls, config: Dict[Text, Any]) -> None:
+    def validate_config(cls, config: Dict[str, Any]) -> None:
         """Check `scale`.
 
         Raises:
@@ -77,7 +77,9 @@ class SentenceEncoderFeaturizer(DenseFeaturizer, GraphComponent):  # type: ignor
         """
         scale = config.get("scale", 1.0)
         if not isinstance(scale, (int, float)) or scale <= 0:
-            raise InvalidConfigException(f"config.yml: SentenceEncoderFeaturizer: scale: {scale!r} must be a number above 0.")
+            raise InvalidConfigException(
+                f"config.yml: SentenceEncoderFeaturizer: scale: {scale!r} must be a number above 0."
+            )
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Add the vector of each message that has text."""

@@ -7,16 +7,20 @@ from typing import Any
 
 import sqlalchemy
 from rasa.core.tracker_store import SQLTrackerStore
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
+from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet
+from rasa.shared.core.trackers import DialogueStateTracker
 
 
 class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
     """An SQL tracker store whose conversations can really be erased.
 
-    On SQLite deleted rows are overwritten (`secure_delete`) and the write-ahead log is emptied after each erasure, so that
-    a patient's words do not stay behind in free pages.
+    On SQLite deleted rows are overwritten (`secure_delete`) and the write-ahead log is emptied after each erasure, so
+    that a patient's words do not stay behind in free pages.
     """
 
     def __init__(self, **settings: Any) -> None:
+        """Open the store; `settings` are those of `SQLTrackerStore`."""
         super().__init__(**settings)
         if self.engine.dialect.name == "sqlite":
             sqlalchemy.event.listen(self.engine, "connect", _prepare_sqlite)
@@ -25,6 +29,21 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
     def erase(self, sender_id: str) -> int:
         """Delete every event of a conversation; returns how many there were."""
         return self._delete(self.SQLEvent.sender_id == sender_id)
+
+    async def forget_events(self, sender_id: str) -> None:
+        """Replace a conversation by its slots: what was said is gone, what the dialogue needs to go on stays."""
+        tracker = await self.retrieve(sender_id)
+        if tracker is None:
+            return
+        slots = [SlotSet(name, slot.value) for name, slot in tracker.slots.items() if slot.value is not None]
+        self.erase(sender_id)
+        events = [
+            ActionExecuted(ACTION_SESSION_START_NAME),
+            SessionStarted(),
+            *slots,
+            ActionExecuted(ACTION_LISTEN_NAME),
+        ]
+        await self.save(DialogueStateTracker.from_events(sender_id, events, self.domain.slots))
 
     def erase_idle(self, seconds: float) -> int:
         """Delete conversations in which nothing happened for `seconds`; returns how many events went."""

@@ -15,7 +15,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from bot.gateway import api
+from bot.gateway import api, metrics
 from bot.gateway.errors import ApiError
 from bot.gateway.house import House
 from bot.gateway.settings import GatewaySettings
@@ -54,7 +54,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         if telegram:
             await telegram.start()
         try:
-            yield
+            with metrics.serving(settings.metrics_port):
+                yield
         finally:
             if telegram:
                 await telegram.stop()

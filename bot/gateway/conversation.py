@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.gateway import words
+from bot.gateway import metrics, words
 from bot.gateway.callbacks import CallbackBox
 from bot.gateway.deidentify import deidentify
 from bot.gateway.rasa_client import DialogueOutage, RasaClient
@@ -146,6 +146,8 @@ class Conversations:
             previous = await asyncio.to_thread(self._store.last_texts, session_id, turn.id, 2)
             replies = await self._answer_text(session_id, text, previous)
         await asyncio.to_thread(self._store.finish_turn, session_id, turn.id, replies)
+        for reply in replies:
+            metrics.REPLIES.labels(reply.kind).inc()
         return replies
 
     @asynccontextmanager
@@ -176,6 +178,7 @@ class Conversations:
         flag = self._screen.screen(text, previous=previous)
         if flag is not None:
             await asyncio.to_thread(self._store.count_flag, flag.kind, flag.level, flag.group)
+            metrics.RED_FLAGS.labels(flag.kind, flag.level).inc()
             logger.info("red flag kind=%s level=%s group=%d", flag.kind, flag.level, flag.group)
             self._tell_of_flag(session_id, flag)
             if flag.level == "alarm":
@@ -206,11 +209,12 @@ class Conversations:
         except (DialogueOutage, ValueError) as error:
             reason = error if isinstance(error, DialogueOutage) else type(error).__name__
             logger.warning("dialogue outage: %s", reason)
+            metrics.OUTAGES.inc()
             return [words.outage(self._clinic, self._clock())]
         for sent, reply in zip(messages, replies, strict=True):
             await self._take_in(session_id, sent)
             logger.info("reply kind=%s passages=%s", reply.kind, ",".join(p.id for p in reply.passages))
-        logger.info("dialogue took %.0f ms", 1000 * (asyncio.get_running_loop().time() - started))
+        metrics.DIALOGUE_SECONDS.observe(asyncio.get_running_loop().time() - started)
         return replies
 
     async def _take_in(self, session_id: str, message: Mapping[str, Any]) -> None:

@@ -45,7 +45,11 @@ class Weighing:
 
     def risk(self, scores: Scores, matches: Sequence[RuleMatch]) -> float:
         """Log odds that the message is a red flag."""
-        return self.bias + math.fsum(w * o for w, o in zip(self.weights, opinions(scores, matches), strict=True))
+        return self.combine(opinions(scores, matches))
+
+    def combine(self, row: Sequence[float]) -> float:
+        """The weighed sum of one message's opinions, in the order of `OPINIONS`."""
+        return self.bias + math.fsum(w * o for w, o in zip(self.weights, row, strict=True))
 
 
 def opinions(scores: Scores, matches: Sequence[RuleMatch]) -> tuple[float, ...]:
@@ -70,7 +74,7 @@ def verdict(
     if scores is None or weighing is None:
         return _by_rules(message, matches)
     risk = weighing.risk(scores, matches)
-    group, kind = _named(scores, matches)
+    group, kind = named(scores, matches)
     level: Level
     if risk >= weighing.alarm[kind]:
         level = "alarm"
@@ -89,7 +93,7 @@ def _by_rules(message: Message, matches: Sequence[RuleMatch]) -> RedFlag | None:
     return RedFlag(rule.level, rule.kind, rule.group, rule.evidence, message.spanish)
 
 
-def _named(scores: Scores, matches: Sequence[RuleMatch]) -> tuple[int, Kind]:
+def named(scores: Scores, matches: Sequence[RuleMatch]) -> tuple[int, Kind]:
     """The likeliest group, and its kind: the rule's where one matched, else the group's usual one."""
     ruled = {match.rule.group: match.rule.kind for match in reversed(matches) if match.excuse is None}
     sure = {match.rule.group for match in matches if match.excuse is None and match.rule.level == "alarm"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bot.safety.classifier import Classifier, Scores
@@ -20,10 +21,10 @@ TURNS = 2
 """How many earlier turns of the patient are read together with the present one."""
 
 _YES = re.compile(
-    r"^(yes|yeah|yep|yup|yea|ya|yes i (am|do|did|have)|i am|i do|i did|i have|sometimes|kind of|a little|maybe|i guess( so)?|all the time"
-    r"|every day|right now|si|si estoy|a veces|tal vez|lo estoy)( \w+){0,2}$"
+    r"^(yes|yeah|yep|yup|yea|ya|yes i (am|do|did|have)|i am|i do|i did|i have|sometimes|kind of|a little|maybe"
+    r"|i guess( so)?|all the time|every day|right now|si|si estoy|a veces|tal vez|lo estoy)( \w+){0,2}$"
 )
-_SHORT = 12
+ANSWER = 30
 """Words: a longer message than this speaks for itself, and is not read as the other half of an earlier one."""
 
 
@@ -97,7 +98,7 @@ class SafetyScreen:
         """
         message = self._normalise(text)
         read = [message]
-        if previous and len(message.words) <= _SHORT:
+        if previous and len(message.words) <= ANSWER:
             read.append(_join([*(self._normalise(turn) for turn in previous[-TURNS:]), message]))
         risks = []
         for part in read:
@@ -117,23 +118,24 @@ class SafetyScreen:
             log.error("The safety classifier failed on a message; rules alone judged it: %s", type(error).__name__)
             return None
 
-    def _with_earlier(self, message: Message, earlier: list[Message], flag: RedFlag | None) -> RedFlag | None:
+    def _with_earlier(self, message: Message, earlier: Sequence[Message], flag: RedFlag | None) -> RedFlag | None:
         """A flag that only shows when the last turns are read as one message, or a "yes" to our own question."""
-        if not message.words or not earlier:
+        if not message.words:
             return flag
-        before = self._verdict(earlier[-1])
-        if before is not None and before.level == "check" and _YES.match(message.text):
-            return RedFlag("alarm", before.kind, before.group, f"yes to: {before.evidence}", message.spanish)
-        if len(message.words) > _SHORT:
+        if _YES.match(message.text):
+            asked = self._verdict(earlier[-1])
+            if asked is not None and asked.level == "check":
+                return RedFlag("alarm", asked.kind, asked.group, f"yes to: {asked.evidence}", message.spanish)
+        if len(message.words) > ANSWER:
             return flag
-        for turns in (earlier[-1:], earlier) if len(earlier) > 1 else (earlier,):
-            joined = self._verdict(_join([*turns, message]))
-            if joined is None or joined.level != "alarm":
-                continue
-            known = self._verdict(_join(turns))
-            if known is None or known.level != "alarm":
-                return RedFlag(joined.level, joined.kind, joined.group, f"over turns: {joined.evidence}", joined.spanish)
-        return flag
+        together = self._verdict(_join([*earlier, message]))
+        if together is None or (flag is not None and together.level == flag.level):
+            return flag
+        # What the earlier turns say by themselves was answered when they came.
+        known = self._verdict(_join(earlier))
+        if known is not None and (known.level == together.level or known.level == "alarm"):
+            return flag
+        return replace(together, evidence=f"over turns: {together.evidence}")
 
 
 def _join(turns: Sequence[Message]) -> Message:

@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import bm25s
@@ -35,7 +36,7 @@ import numpy.typing as npt
 
 from knowledge.answering import AnswerService
 from knowledge.encoder import SentenceEncoder, Vectors
-from knowledge.index import FLAT_UP_TO, PassageIndex, Phrase, dense_index, lexical_text
+from knowledge.index import FLAT_UP_TO, PassageIndex, Phrase, PhraseKind, dense_index, lexical_text
 from knowledge.lexical import LexicalIndex, content_lemmas
 from knowledge.models import Answer
 from knowledge.ranking import Ranking
@@ -89,13 +90,13 @@ def side_by_side(service: AnswerService, encoder: SentenceEncoder, limit: int) -
         "| p50 ms | p95 ms |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
     say(str(_ours(service, limit)))
     for name, build in PEERS.items():
-        _say_peer(name, lambda build=build: build(texts, encoder), sections, limit)
+        _say_peer(name, partial(build, texts, encoder), sections, limit)
     # Two peers more, given the other ways to ask that our articles carry: what is left is not the content's doing.
     both = ["\n".join((text, *passage.asks)) for text, passage in zip(texts, passages, strict=True)]
-    _say_peer("rank_bm25, given our asks", lambda: PEERS["rank_bm25"](both, encoder), sections, limit)
+    _say_peer("rank_bm25, given our asks", partial(PEERS["rank_bm25"], both, encoder), sections, limit)
     every = [*texts, *(ask for _, ask in asks)]
     owner = [*sections, *(sections[row] for row, _ in asks)]
-    _say_peer("FAISS, our encoder, given our asks", lambda: PEERS["FAISS, our encoder"](every, encoder), owner, limit)
+    _say_peer("FAISS, our encoder, given our asks", partial(PEERS["FAISS, our encoder"], every, encoder), owner, limit)
 
 
 def _say_peer(name: str, build: Callable[[], Search], sections: Sequence[str], limit: int) -> None:
@@ -187,6 +188,18 @@ def by_size(service: AnswerService, encoder: SentenceEncoder, sizes: Sequence[in
         say(f"| {size:,} | {index.dense.ntotal:,} | {kind} | {built:.0f} s | {memory / 2**20:.0f} MB "
             f"| {whole[0]:.1f} | {whole[1]:.1f} | {wanted} | {encoding[1]:.1f} | {dense[1]:.1f} | {lexical[1]:.1f} "
             f"| {_recall(index.dense, encoded):.3f} |")  # fmt: skip
+        if isinstance(faiss.downcast_index(index.dense), faiss.IndexHNSW):
+            _say_wider(index, encoded)
+
+
+def _say_wider(index: PassageIndex, encoded: Vectors) -> None:
+    """Print what a wider search of the same graph would cost and find."""
+    shipped = index.dense.hnsw.efSearch
+    for wider in (shipped, 2 * shipped, 4 * shipped, 8 * shipped):
+        index.dense.hnsw.efSearch = wider
+        dense = _p(lambda row: index.dense.search(encoded[row : row + 1], 64), range(len(encoded)))
+        say(f"  efSearch {wider}: recall@10 {_recall(index.dense, encoded):.3f}, dense p95 {dense[1]:.1f} ms")
+    index.dense.hnsw.efSearch = shipped
 
 
 def synthetic_index(real: PassageIndex, size: int, vectors: int) -> PassageIndex:
@@ -196,11 +209,8 @@ def synthetic_index(real: PassageIndex, size: int, vectors: int) -> PassageIndex
     counts = np.bincount(real.phrase_passage, minlength=len(real.passages))
     parents = random.integers(len(real.passages), size=size)
     rows = first[parents][:, None] + np.arange(vectors)[None, :] % counts[parents][:, None]
-    phrases = [
-        Phrase(passage, kind, "")
-        for passage in range(size)
-        for kind in ("lead", "text", *("ask",) * (vectors - 2))  # type: ignore[arg-type]
-    ]
+    kinds: list[PhraseKind] = ["lead", "text", *["ask"] * (vectors - 2)]  # type: ignore[list-item]
+    phrases = [Phrase(passage, kind, "") for passage in range(size) for kind in kinds]
     dense = dense_index(_perturbed(stored_vectors(real.dense), rows.ravel(), random))
     return PassageIndex(
         "synthetic",

@@ -103,8 +103,8 @@ class Asked:
         kind: What the service did.
         served: The first passage of the answer, "" when there is none.
         offered: The passages of the questions offered instead.
-        ranking: Passages in the order the search ranks them; empty for follow-ups.
-        shown: What the conversation had been given before.
+        ranking: Passages in the order the search ranks them; for answerable questions only.
+        shown: What the earlier questions of the conversation were answered with.
         probability: The service's own, that the best passage answers.
         seconds: Duration of the one `ask`.
     """
@@ -202,9 +202,10 @@ class Evaluator:
     def _ask(self, golden: Golden) -> Asked:
         shown = self._replayed(golden.previous)
         started = perf_counter()
-        outcome = self._service.ask(golden.text, previous=golden.previous)
+        outcome = self._service.ask(golden.text, previous=golden.previous, shown=shown)
         seconds = perf_counter() - started
-        ranking: Sequence[Hit] = () if golden.previous else self._service.search(golden.text, limit=DEPTH)
+        ranked = golden.accept and not golden.previous
+        ranking: Sequence[Hit] = self._service.search(golden.text, limit=DEPTH) if ranked else ()
         return Asked(
             golden=golden,
             accepted=frozenset(passage for section in golden.accept for passage in self._sections.get(section, ())),

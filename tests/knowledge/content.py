@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import types
@@ -20,6 +21,7 @@ from knowledge.models import Passage
 from knowledge.reviewing import Reviewer, decide
 from knowledge.settings import KnowledgeSettings
 from knowledge.vetting import Ledger
+from knowledge.weights import export_manifest
 
 TODAY = date(2030, 5, 6)
 NOW = datetime(2030, 5, 6, 15, 0, tzinfo=UTC)
@@ -145,6 +147,12 @@ def real_encoder() -> Path:
     if not (folder / "encoder.json").is_file():
         pytest.fail(f"{folder}: no exported encoder. Run `make build` first (`make test` does).")
     return folder
+
+
+@functools.cache
+def real_manifest() -> dict[str, Any]:
+    """What an export for this machine must say; made once, because it hashes 90 MB of weights."""
+    return export_manifest()
 
 
 class FakeEmbedder:

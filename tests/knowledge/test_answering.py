@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from knowledge import builder
 from knowledge.answering import AnswerService, answer_as_json, refusal_as_json
-from knowledge.builder import build
 from knowledge.encoder import SentenceEncoder
 from knowledge.errors import IndexArtifactError, KnowledgeError
 from knowledge.models import DISCLAIMER, SAMPLE_NOTICE, Answer, Refusal
@@ -23,6 +23,7 @@ from tests.knowledge.content import (
     approve,
     knowledge_base,
     real_encoder,
+    real_manifest,
     write_article,
     write_clinic,
 )
@@ -74,7 +75,8 @@ def copy(base: KnowledgeSettings, tmp_path: Path) -> KnowledgeSettings:
 def rebuild(settings: KnowledgeSettings, today: date) -> None:
     with pytest.MonkeyPatch.context() as patch:
         FakeEmbedder(SentenceEncoder(real_encoder(), precision="fp32").encode).install(patch)
-        build(settings, today)
+        patch.setattr(builder, "export_manifest", real_manifest)
+        builder.build(settings, today)
 
 
 def answer(outcome: Answer | Refusal | None) -> Answer:

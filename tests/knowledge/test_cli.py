@@ -9,13 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from knowledge import builder
 from knowledge.__main__ import main
 from knowledge.encoder import SentenceEncoder
 from knowledge.index import current_name, load_current
 from knowledge.models import DISCLAIMER, SAMPLE_NOTICE
 from knowledge.settings import KnowledgeSettings
 from knowledge.vetting import Ledger
-from tests.knowledge.content import SAMPLE, FakeEmbedder, approve, edit, knowledge_base, real_encoder, write_clinic
+from tests.knowledge.content import (
+    SAMPLE,
+    FakeEmbedder,
+    approve,
+    edit,
+    knowledge_base,
+    real_encoder,
+    real_manifest,
+    write_clinic,
+)
 
 TODAY = datetime.now(UTC).date()
 
@@ -33,6 +43,7 @@ def settings(tmp_path: Path, encoder: SentenceEncoder, monkeypatch: pytest.Monke
     settings.encoder.symlink_to(real_encoder(), target_is_directory=True)
     for name in ("articles", "approvals", "clinic", "vocabulary", "build"):
         monkeypatch.setenv(f"VAGUS_{name.upper()}", str(getattr(settings, name)))
+    monkeypatch.setattr(builder, "export_manifest", real_manifest)
     FakeEmbedder(encoder.encode).install(monkeypatch)
     return settings
 

@@ -1,0 +1,30 @@
+"""Counts and timings for the operator, on a port of their own on loopback. Never a patient's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Histogram, start_http_server
+
+REPLIES = Counter("vagus_replies", "Replies sent, by kind", ["kind"])
+RED_FLAGS = Counter("vagus_red_flags", "Red flags, by kind and level", ["kind", "level"])
+OUTAGES = Counter("vagus_dialogue_outages", "Messages that the dialogue could not answer")
+DIALOGUE_SECONDS = Histogram(
+    "vagus_dialogue_seconds", "Time the dialogue took", buckets=(0.01, 0.02, 0.04, 0.07, 0.1, 0.2, 0.5, 1.0, 5.0)
+)
+
+
+@contextmanager
+def serving(port: int) -> Iterator[None]:
+    """Serve the metrics on loopback while the block runs; port 0 serves none."""
+    if not port:
+        yield
+        return
+    server, thread = start_http_server(port, addr="127.0.0.1")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=2)

@@ -1,0 +1,97 @@
+"""Trains the classifier: `python -m bot.safety.learning.train`. Half an hour on two quiet cores; `make run` never waits for it.
+
+First, for each author of training messages, models that never saw that author's messages judge them. From those judgements
+come the weights of the opinions and the thresholds. Then networks of several seeds are trained on everything and averaged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bot.safety.classifier import MODEL, Classifier
+from bot.safety.decision import OPINIONS, Weighing, named, opinions
+from bot.safety.learning.data import Example, load
+from bot.safety.learning.export import export
+from bot.safety.learning.linear import train_sequences, weigh
+from bot.safety.learning.network import Network, soup, train
+from bot.safety.learning.thresholds import Judged, choose
+from bot.safety.rules import RuleBook, RuleMatch
+from bot.safety.sequences import SequenceModel
+
+EPOCHS = 6
+RATE = 7e-5
+SEEDS = (0, 1)
+ENCODER = Path("knowledge/build/encoder")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, choose thresholds, write the model."""
+    parser = argparse.ArgumentParser(prog="python -m bot.safety.learning.train", description=__doc__)
+    parser.add_argument("--encoder", type=Path, default=ENCODER, help="the exported encoder's folder")
+    parser.add_argument("--folder", type=Path, default=MODEL, help="where the model is written")
+    parser.add_argument("--cache", type=Path, default=Path("var/safety-training"), help="keeps trained networks for a re-run")
+    options = parser.parse_args(arguments)
+    examples = load()
+    settings = calibrate(examples, options.encoder, options.cache)
+    networks = [_trained(examples, seed, options.cache / f"all-{seed}.pt") for seed in SEEDS]
+    export(soup(networks), _sequences(examples), options.folder, settings)
+    say(f"wrote {options.folder}")
+    return 0
+
+
+def calibrate(examples: Sequence[Example], encoder: Path, cache: Path) -> dict[str, object]:
+    """Weights of the opinions and thresholds, from authors' messages judged by models that never saw them."""
+    rules = RuleBook()
+    rows: list[tuple[float, ...]] = []
+    seen: list[tuple[Example, Classifier, list[RuleMatch]]] = []
+    for author in sorted({example.author for example in examples}):
+        others = [example for example in examples if example.author != author]
+        network = _trained(others, SEEDS[0], cache / f"without-{author}.pt")
+        with tempfile.TemporaryDirectory() as folder:
+            export(network, _sequences(others), Path(folder), {})
+            classifier = Classifier.open(encoder, Path(folder))
+        for example in (e for e in examples if e.author == author):
+            matches = rules.matches(example.message)
+            rows.append(opinions(classifier.score(example.message), matches))
+            seen.append((example, classifier, matches))
+    flags = np.array([example.group > 0 for example, _, _ in seen])
+    weights, bias = weigh(np.array(rows), flags)
+    weighing = Weighing(tuple(weights), bias, {}, {})
+    judged = []
+    for (example, classifier, matches), row in zip(seen, rows, strict=True):
+        _, kind = named(classifier.score(example.message), matches)
+        judged.append(Judged(weighing.combine(row), kind, example.group > 0, example.ordinary))
+    alarm, check = choose(judged)
+    return {"weights": dict(zip(OPINIONS, weights, strict=True)), "bias": bias, "alarm": alarm, "check": check}
+
+
+def _sequences(examples: Sequence[Example]) -> SequenceModel:
+    return train_sequences([e.read for e in examples], np.array([e.group > 0 for e in examples]))
+
+
+def _trained(examples: Sequence[Example], seed: int, cached: Path) -> Network:
+    """A trained network, from the cache when it is there."""
+    if cached.is_file():
+        network = Network()
+        network.load_state_dict(torch.load(cached, weights_only=True))
+        return network.eval()
+    network = train(examples, seed=seed, epochs=EPOCHS, rate=RATE, progress=lambda line: say(f"{cached.stem}: {line}"))
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(network.state_dict(), cached)
+    return network
+
+
+def say(line: str) -> None:
+    """Tell whoever waits how far it is."""
+    sys.stderr.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
