@@ -108,7 +108,7 @@ class ActionAskCallbackConfirmed(ServiceAction):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, _domain: Domain) -> list[Event]:
         """Show the summary, with the number formatted."""
         number = display_phone(str(tracker.get_slot("callback_phone")))
-        values = {"name": "callback_name", "time": "callback_time", "topic": "callback_topic"}
+        values = {"person": "callback_name", "time": "callback_time", "topic": "callback_topic"}
         given = {name: str(tracker.get_slot(slot)) for name, slot in values.items()}
         return self.say(dispatcher, "callback_summary", number=number, **given)
 

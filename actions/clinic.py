@@ -12,7 +12,7 @@ from actions.answer import ServiceAction
 from actions.memory import Event
 from actions.services import Services
 from actions.when import days_meant
-from knowledge.clinic import WEEKDAYS, Clinic, clock, day_name
+from knowledge.clinic import WEEKDAYS, Clinic, Weekday, clock, day_name
 
 Domain = dict[str, Any]
 CLOSURES_AHEAD = 90
@@ -124,7 +124,7 @@ def spans_text(clinic: Clinic, day: date) -> str:
 
 def week_text(clinic: Clinic) -> str:
     """The ordinary week, days with equal hours joined: `Monday to Thursday: 7:30 AM to 4:30 PM`."""
-    groups: list[tuple[str, str, str]] = []
+    groups: list[tuple[Weekday, Weekday, str]] = []
     for name in WEEKDAYS:
         hours = clinic.hours.get(name)
         text = " and ".join(f"{clock(o)} to {clock(c)}" for o, c in hours.spans()) if hours else "closed"
@@ -132,8 +132,14 @@ def week_text(clinic: Clinic) -> str:
             groups[-1] = (groups[-1][0], name, text)
         else:
             groups.append((name, name, text))
-    names = [first.title() if first == last else f"{first.title()} to {last.title()}" for first, last, _ in groups]
-    return "\n".join(f"- {name}: {text}" for name, (_, _, text) in zip(names, groups, strict=True))
+    return "\n".join(f"- {_days_text(first, last)}: {text}" for first, last, text in groups)
+
+
+def _days_text(first: Weekday, last: Weekday) -> str:
+    between = (WEEKDAYS.index(last) - WEEKDAYS.index(first)) % len(WEEKDAYS)
+    if not between:
+        return first.title()
+    return f"{first.title()} {'and' if between == 1 else 'to'} {last.title()}"
 
 
 def _days_asked(services: Services, days: list[date]) -> tuple[str, dict[str, str]]:

@@ -170,9 +170,9 @@ def serve(settings: RasaSettings) -> None:
     from rasa.core.run import configure_app
 
     from bot.components.honest_rest import HonestRest
-    from bot.components.response_validator import install_compiled_validator
+    from bot.components.lean_actions import install_lean_actions
 
-    install_compiled_validator()
+    install_lean_actions()
     app = configure_app([HonestRest()], enable_api=False, route="/webhooks/", use_uvloop=True)
 
     async def open_agent(app: Any, _loop: Any) -> None:
@@ -203,8 +203,7 @@ def load_agent(settings: RasaSettings, model: Path) -> Any:
         store = ErasableTrackerStore(dialect="sqlite", db=str(settings.var / "tracker.db"))
     agent = Agent(
         lock_store=RedisLockStore(host=settings.redis_host) if settings.redis_host else InMemoryLockStore(),
-        # Our actions carry their own wording; without this Rasa would send the whole domain with each call.
-        action_endpoint=EndpointConfig(url=settings.actions_url, enable_selective_domain=True),
+        action_endpoint=EndpointConfig(url=settings.actions_url),
     )
     agent.tracker_store = store
     agent.load_model(model)

@@ -44,7 +44,8 @@ main_stamp=$(stamp_of "$main_python" pyproject.toml deploy/requirements/main.txt
 if [ "$(cat .venv/.installed 2>/dev/null || true)" != "$main_stamp" ]; then
     echo "Installing .venv ($main_python)"
     [ -x .venv/bin/python ] || "$main_python" -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
+    [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" = "$uv_version" ] ||
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
     # shellcheck disable=SC2086 # flags are several words
     .venv/bin/uv pip install --quiet --python .venv/bin/python -r pyproject.toml --extra dev \
         -c deploy/requirements/main.txt -c deploy/requirements/torch.txt $find_links $torch_flags ||

@@ -47,7 +47,7 @@ def build_language(vocabulary: Vocabulary) -> spacy.language.Language:
         for written in _written_forms(concept)
     ]
     with language.select_pipes(enable=[]):
-        ruler.add_patterns(patterns)  # type: ignore[attr-defined]
+        ruler.add_patterns(patterns)
     return language
 
 

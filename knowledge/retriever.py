@@ -152,6 +152,6 @@ class Retriever:
 
 def stored_vectors(dense: Any) -> Vectors:
     """The vectors that a flat or HNSW index holds, without copying them: shape (n, dimension)."""
-    storage = faiss.downcast_index(dense.storage) if isinstance(dense, faiss.IndexHNSW) else dense
+    storage: Any = faiss.downcast_index(dense.storage) if isinstance(dense, faiss.IndexHNSW) else dense
     flat: Vectors = faiss.rev_swig_ptr(storage.get_xb(), storage.ntotal * storage.d).reshape(-1, storage.d)
     return flat

@@ -21,6 +21,10 @@ logger = logging.getLogger("vagus.channel")
 
 SENDER = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 MAX_CHARACTERS = 8000
+MAX_EVENTS = 150
+"""A conversation with more events is shortened to its slots: Rasa replays every event several times a turn."""
+
+_EMPTY: dict[str, Any] = {"text": "", "passages": [], "disclaimer": None, "notice": None, "buttons": []}
 
 _errors: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("vagus_turn_errors", default=None)
 
@@ -43,8 +47,8 @@ class JsonOutput(CollectingOutputChannel):  # type: ignore[misc]
     """Collects `custom` messages; anything else is a mistake in the domain."""
 
     async def send_custom_json(self, recipient_id: str, json_message: dict[str, Any], **_rest: Any) -> None:  # noqa: ARG002
-        """Keep one message."""
-        self.messages.append(json_message)
+        """Keep one message, with the fields that its wording left out."""
+        self.messages.append({**_EMPTY, **json_message})
 
     async def send_text_message(self, recipient_id: str, text: str, **_rest: Any) -> None:  # noqa: ARG002
         """Refuse bare text: it would be split at blank lines and lose its disclaimer.
@@ -85,8 +89,8 @@ class HonestRest(InputChannel):  # type: ignore[misc]
             if not isinstance(text, str) or not text.strip() or len(text) > MAX_CHARACTERS:
                 return response.json({"error": f"message: text of 1-{MAX_CHARACTERS} characters"}, status=400)
             reply, forget = await _turn(on_new_message, sender, text)
-            if forget:
-                agent = request.app.ctx.agent
+            agent = request.app.ctx.agent
+            if forget or agent.tracker_store.count_events(sender) > MAX_EVENTS:
                 async with agent.lock_store.lock(sender):
                     await agent.tracker_store.forget_events(sender)
             return reply

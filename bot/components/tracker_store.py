@@ -30,19 +30,21 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
         """Delete every event of a conversation; returns how many there were."""
         return self._delete(self.SQLEvent.sender_id == sender_id)
 
+    def count_events(self, sender_id: str) -> int:
+        """How many events a conversation has."""
+        with self.session_scope() as session:
+            return int(session.query(self.SQLEvent.id).filter(self.SQLEvent.sender_id == sender_id).count())
+
     async def forget_events(self, sender_id: str) -> None:
         """Replace a conversation by its slots: what was said is gone, what the dialogue needs to go on stays."""
         tracker = await self.retrieve(sender_id)
-        if tracker is None:
+        if tracker is None or tracker.active_loop:  # a form in progress needs its events
             return
-        slots = [SlotSet(name, slot.value) for name, slot in tracker.slots.items() if slot.value is not None]
         self.erase(sender_id)
-        events = [
-            ActionExecuted(ACTION_SESSION_START_NAME),
-            SessionStarted(),
-            *slots,
-            ActionExecuted(ACTION_LISTEN_NAME),
-        ]
+        # In this order: Rasa reads events from the session's start on, by the time at which they were made.
+        events = [ActionExecuted(ACTION_SESSION_START_NAME), SessionStarted()]
+        events += [SlotSet(name, slot.value) for name, slot in tracker.slots.items() if slot.value is not None]
+        events.append(ActionExecuted(ACTION_LISTEN_NAME))
         await self.save(DialogueStateTracker.from_events(sender_id, events, self.domain.slots))
 
     def erase_idle(self, seconds: float) -> int:

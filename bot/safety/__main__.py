@@ -20,7 +20,9 @@ from bot.safety.screen import SafetyScreen
 def main(arguments: list[str] | None = None, source: TextIO = sys.stdin, sink: TextIO = sys.stdout) -> int:
     """Read JSON lines, write verdicts. Returns the exit code: 0, or 2 when a line is not what it should be."""
     parser = argparse.ArgumentParser(prog="python -m bot.safety", description=__doc__)
-    parser.add_argument("--encoder", type=Path, default=Path("knowledge/build/encoder"), help="the exported encoder's folder")
+    parser.add_argument(
+        "--encoder", type=Path, default=Path("knowledge/build/encoder"), help="the exported encoder's folder"
+    )
     parser.add_argument("--rules-only", action="store_true", help="leave the classifier off")
     options = parser.parse_args(arguments)
     screen = SafetyScreen.load(None if options.rules_only else options.encoder)

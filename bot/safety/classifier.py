@@ -1,8 +1,8 @@
 """The learned half of the screen: a small transformer, and beside it a linear model over letter and word sequences.
 
-The transformer's layers are all-MiniLM-L6-v2's, fine-tuned on `training/*.jsonl` by `bot.safety.train` and shipped as int8 numbers in
-`model/weights.npz`. They run in onnxruntime, without torch: `model/graph.onnx` holds the operations and no numbers. Word
-vectors and tokenizer are the exported encoder's.
+The transformer's layers are all-MiniLM-L6-v2's, fine-tuned on `training/*.jsonl` by `bot.safety.learning.train` and shipped
+as int8 numbers in `model/weights.npz`. They run in onnxruntime, without torch: `model/graph.onnx` holds the operations and no
+numbers. Word vectors and tokenizer are the exported encoder's.
 """
 
 from __future__ import annotations
@@ -173,7 +173,9 @@ def _session(graph: Path, weights: dict[str, npt.NDArray[Any]]) -> onnxruntime.I
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     values = [
-        onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(v if v.dtype == np.int8 else v.astype(np.float32)))
+        onnxruntime.OrtValue.ortvalue_from_numpy(
+            np.ascontiguousarray(v if v.dtype == np.int8 else v.astype(np.float32))
+        )
         for v in weights.values()
     ]
     options.add_external_initializers(list(weights), values)
@@ -181,5 +183,3 @@ def _session(graph: Path, weights: dict[str, npt.NDArray[Any]]) -> onnxruntime.I
         return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own that have no common public base
         raise SafetyDataError(f"{graph}: {error}. Restore the folder from the repository.") from error
-
-

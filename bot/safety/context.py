@@ -15,7 +15,9 @@ from bot.safety.normalise import COMMA, NONE, SENTENCE, Message
 
 CONTEXT = Path(__file__).parent / "context.yml"
 
-_TURNS = frozenset("but however although though except yet now then because so until pero aunque sino porque ahora".split())
+_TURNS = frozenset(
+    "but however although though except yet now then because so until pero aunque sino porque ahora".split()
+)
 """Words at which the reach of "no" ends."""
 
 _FILLER = "harmless"
@@ -113,7 +115,9 @@ class Context:
 
 def _bare_list(message: Message, begin: int, start: int) -> bool:
     """Whether what stands before a comma is the beginning of a list of things denied: "no fever, no chills"."""
-    opening = next((i for i in range(begin, start) if message.words[i] in {"no", "without", "denies", "denied", "sin"}), None)
+    opening = next(
+        (i for i in range(begin, start) if message.words[i] in {"no", "without", "denies", "denied", "sin"}), None
+    )
     if opening is None:
         return False
     commas = [i for i in range(opening, start + 1) if message.boundaries[i] != NONE and i > opening]

@@ -40,7 +40,9 @@ def word_vectors(model: Path) -> npt.NDArray[np.float32]:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         start, rows, columns = _find(data)
     except (OSError, ValueError, IndexError) as error:
-        raise SafetyDataError(f"{model}: holds no word vectors ({error}). Run `make build` to export the encoder.") from error
+        raise SafetyDataError(
+            f"{model}: holds no word vectors ({error}). Run `make build` to export the encoder."
+        ) from error
     return np.frombuffer(data, dtype="<f4", count=rows * columns, offset=start).reshape(rows, columns)
 
 

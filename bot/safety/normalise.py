@@ -27,7 +27,9 @@ MAX_CHARACTERS = 8_000
 NONE, COMMA, SENTENCE = 0, 1, 2
 """What stands before a word."""
 
-_TOKEN = re.compile(r"(?P<sentence>(?:[.!?;\n\r|•]|\s[-–—]{1,2}\s|—)+)|(?P<comma>[,:()\[\]\"“”…/]+)|(?P<word>[^\s.!?;,:()\[\]\"“”…/|•—]+)")
+_TOKEN = re.compile(
+    r"(?P<sentence>(?:[.!?;\n\r|•]|\s[-–—]{1,2}\s|—)+)|(?P<comma>[,:()\[\]\"“”…/]+)|(?P<word>[^\s.!?;,:()\[\]\"“”…/|•—]+)"
+)
 _NUMBER = re.compile(r"(?<=\d)[.,/:](?=\d)")
 _LEET = str.maketrans("013457@$!", "oieastasi")
 _LEET_SIGN = re.compile(r"[a-z][013457@$!]|[013457@$!][a-z]")
@@ -81,7 +83,8 @@ class Message:
         """The words from `start` up to `end`, with their commas and full stops, as the classifier reads them."""
         marks = {NONE: " ", COMMA: ", ", SENTENCE: ". "}
         return "".join(
-            (marks[self.boundaries[i]] if i > start else "") + self.words[i] for i in range(start, min(end, len(self.words)))
+            (marks[self.boundaries[i]] if i > start else "") + self.words[i]
+            for i in range(start, min(end, len(self.words)))
         )
 
 
@@ -212,7 +215,9 @@ def _fold(text: str) -> tuple[str, int]:
     marks = len(_SPANISH_MARK.findall(lowered))
     decomposed = unicodedata.normalize("NFKD", lowered)
     kept = "".join(c for c in decomposed if unicodedata.category(c) not in {"Mn", "Cf", "Cc"} or c in "\n\t")
-    kept = kept.replace("’", "'").replace("‘", "'").replace("`", "'").replace("´", "'").replace("¿", " ").replace("¡", " ")
+    kept = (
+        kept.replace("’", "'").replace("‘", "'").replace("`", "'").replace("´", "'").replace("¿", " ").replace("¡", " ")
+    )
     return _NUMBER.sub(lambda match: "." if match.group() == "." else " ", kept), marks
 
 
@@ -237,12 +242,12 @@ def _tokenise(text: str) -> tuple[list[str], list[int]]:
 
 
 def _shield_leet(text: str) -> str:
-    """"k!ll": an exclamation mark within a word is a letter, not the end of a sentence."""
+    """Keep an exclamation mark within a word ("k!ll") from ending the sentence."""
     return re.sub(r"(?<=[a-z])!(?=[a-z]{2})", "\x00", text)
 
 
 def _join_spelled_out(tokens: list[str]) -> list[str]:
-    """"k i l l" becomes "kill": a run of three or more single letters is one word. Joined tokens leave "" behind."""
+    """Join runs of three or more single letters: "k i l l" becomes "kill". Joined tokens leave "" behind."""
     joined = list(tokens)
     start = 0
     while start < len(tokens):
@@ -256,15 +261,15 @@ def _join_spelled_out(tokens: list[str]) -> list[str]:
 
 
 def _unstretched(token: str) -> Iterable[str]:
-    """"tiiight" without its repeats, and with them halved."""
+    """The token without its repeats, and with them halved: "tiiight" is "tight"."""
     if _REPEAT.search(token):
         yield _REPEAT.sub(r"\1", token)
         yield _REPEAT.sub(r"\1\1", token)
 
 
 def _unleeted(token: str) -> Iterable[str]:
-    """"su1c1de" in letters."""
-    if _LEET_SIGN.search(token):
+    """The token with digits and signs read as letters: "su1c1de" is "suicide"."""
+    if len(token) >= 4 and sum(c.isalpha() for c in token) * 2 >= len(token) and _LEET_SIGN.search(token):
         yield token.translate(_LEET)
         yield token.translate(_LEET).replace("i", "l", 1)
     stripped = token.strip("@$!.")
@@ -273,7 +278,7 @@ def _unleeted(token: str) -> Iterable[str]:
 
 
 def _with_ending(token: str) -> Iterable[str]:
-    """"sweatin" with its last letter, "wifes" without it."""
+    """The token with a lost last letter or without a plural one: "sweatin" is "sweating"."""
     if token.endswith("in"):
         yield token + "g"
     if token.endswith("s"):
@@ -289,8 +294,10 @@ def _word_list(path: Path) -> list[str]:
 def _plain(table: Mapping[Any, Any]) -> dict[str, str]:
     # YAML reads a bare `no`, `y` or `n` as a truth value; they are words here.
     names = {True: "y", False: "no"}
-    return {str(names.get(k, k) if isinstance(k, bool) else k): str(names.get(v, v) if isinstance(v, bool) else v)
-            for k, v in table.items()}
+    return {
+        str(names.get(k, k) if isinstance(k, bool) else k): str(names.get(v, v) if isinstance(v, bool) else v)
+        for k, v in table.items()
+    }
 
 
 def _drop_one(word: str) -> set[str]:

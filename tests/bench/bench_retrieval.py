@@ -25,7 +25,6 @@ import site
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -61,102 +60,110 @@ def say(text: str) -> None:
 
 # Side by side.
 
+Outcome = tuple[list[str], bool]
+"""Sections found, best first, and whether the first would be given as the answer."""
 
-@dataclass(frozen=True)
-class Row:
-    """One contender's figures, in points and milliseconds."""
 
-    name: str
-    top_1: float
-    top_3: float
-    right: float
-    wrong: float
-    medical: float
-    other: float
-    p50: float
-    p95: float
+class Contender:
+    """Something to ask, the time each question took, and what it found."""
 
-    def __str__(self) -> str:
-        return f"| {self.name} | " + " | ".join(f"{value:.1f}" for value in list(vars(self).values())[1:]) + " |"
+    def __init__(self, name: str, ask: Callable[[str], Outcome]) -> None:
+        self.name = name
+        self._ask = ask
+        self.seconds: list[float] = []
+        self.outcomes: dict[str, Outcome] = {}
+
+    def ask(self, golden: Golden) -> None:
+        started = time.perf_counter()
+        outcome = self._ask(golden.text)
+        self.seconds.append(time.perf_counter() - started)
+        self.outcomes[golden.id] = outcome
+
+    def row(self, answerable: Sequence[Golden], *off_topic: Sequence[Golden]) -> str:
+        """Its line of the table, in points and milliseconds."""
+        found = [(golden, *self.outcomes[golden.id]) for golden in answerable]
+        shares = [
+            [named[0] in golden.accept for golden, named, _ in found],
+            [bool(set(named[:3]) & set(golden.accept)) for golden, named, _ in found],
+            [answered and named[0] in golden.accept for golden, named, answered in found],
+            [answered and named[0] not in golden.accept for golden, named, answered in found],
+            *([not self.outcomes[golden.id][1] for golden in goldens] for goldens in off_topic),
+        ]
+        columns = [100 * float(np.mean(values)) for values in shares]
+        columns += [1000 * float(np.percentile(self.seconds, part)) for part in (50, 95)]
+        return f"| {self.name} | " + " | ".join(f"{value:.1f}" for value in columns) + " |"
+
+
+class Ours(Contender):
+    """The product. Its ranking is looked up after the clock has stopped, since an `Answer` shows only the best."""
+
+    def __init__(self, name: str, ask: Callable[[str], Outcome], service: AnswerService) -> None:
+        super().__init__(name, ask)
+        self._service = service
+
+    def ask(self, golden: Golden) -> None:
+        super().ask(golden)
+        named = [f"{hit.passage.article}/{hit.passage.heading}" for hit in self._service.search(golden.text)]
+        self.outcomes[golden.id] = (named, self.outcomes[golden.id][1])
 
 
 def side_by_side(service: AnswerService, encoder: SentenceEncoder, limit: int) -> None:
-    """Print one row a contender: the same passages, the same model, the same test questions, in this one process."""
+    """Print one row a contender: the same passages, the same model, the same test questions.
+
+    They take turns at each question, so that a busy machine is equally busy for all.
+    """
+    contenders = [_ours(service), *_peers(service, encoder, limit)]
+    sets = [load(name, "test")[:limit] for name in ("answerable", "off-topic-medical", "off-topic-other")]
+    for contender in contenders:
+        contender.ask(sets[0][0])
+        contender.seconds.clear()
+    for goldens in sets:
+        for golden in goldens:
+            for contender in contenders:
+                contender.ask(golden)
+    say("\n| | top-1 | top-3 | answered right | answered wrongly | off-topic medical declined | off-topic other declined "
+        "| p50 ms | p95 ms |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+    for contender in contenders:
+        say(contender.row(*sets))
+
+
+def _ours(service: AnswerService) -> Contender:
+    return Ours("**ours** (the whole `ask`)", lambda text: ([], isinstance(service.ask(text), Answer)), service)
+
+
+def _peers(service: AnswerService, encoder: SentenceEncoder, limit: int) -> list[Contender]:
     passages = [vetted.passage for vetted in service.index.passages]
     texts = [f"{passage.heading}\n{passage.text}" for passage in passages]
     sections = [f"{passage.article}/{passage.heading}" for passage in passages]
-    asks = [(row, ask) for row, passage in enumerate(passages) for ask in (passage.heading, *passage.asks)]
-    say("| | top-1 | top-3 | answered right | answered wrongly | off-topic medical declined | off-topic other declined "
-        "| p50 ms | p95 ms |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
-    say(str(_ours(service, limit)))
-    for name, build in PEERS.items():
-        _say_peer(name, partial(build, texts, encoder), sections, limit)
+    builds = [(name, partial(build, texts, encoder), sections) for name, build in PEERS.items()]
     # Two peers more, given the other ways to ask that our articles carry: what is left is not the content's doing.
     both = ["\n".join((text, *passage.asks)) for text, passage in zip(texts, passages, strict=True)]
-    _say_peer("rank_bm25, given our asks", partial(PEERS["rank_bm25"], both, encoder), sections, limit)
-    every = [*texts, *(ask for _, ask in asks)]
+    asks = [(row, ask) for row, passage in enumerate(passages) for ask in (passage.heading, *passage.asks)]
     owner = [*sections, *(sections[row] for row, _ in asks)]
-    _say_peer("FAISS, our encoder, given our asks", partial(PEERS["FAISS, our encoder"], every, encoder), owner, limit)
+    every = [*texts, *(ask for _, ask in asks)]
+    builds.append(("rank_bm25, given our asks", partial(PEERS["rank_bm25"], both, encoder), sections))
+    builds.append(("FAISS, our encoder, given our asks", partial(PEERS["FAISS, our encoder"], every, encoder), owner))
+    contenders = []
+    for name, build, named in builds:
+        try:
+            contenders.append(_peer(name, build(), named, limit))
+        except ImportError as error:
+            say(f"{name}: skipped, not installed ({error})")
+        except Exception as error:  # a peer's own fault must not end the run: it is said
+            say(f"{name}: skipped, {type(error).__name__}: {error}")
+    return contenders
 
 
-def _say_peer(name: str, build: Callable[[], Search], sections: Sequence[str], limit: int) -> None:
-    try:
-        search = build()
-    except ImportError as error:
-        say(f"| {name} | skipped: {error} |")
-        return
-    except Exception as error:  # a peer's own fault must not end the run; it is said, and stands in the table
-        say(f"| {name} | skipped: {type(error).__name__}: {error} |")
-        return
-    say(str(_peer(name, search, sections, limit)))
-
-
-def _peer(name: str, search: Search, sections: Sequence[str], limit: int) -> Row:
-    """Measure a peer. It declines below a threshold that is set on dev as ours is: 6% of off-topic medical answered."""
+def _peer(name: str, search: Search, sections: Sequence[str], limit: int) -> Contender:
+    """A peer declines below a threshold that is set on dev as ours is: 6% of off-topic medical questions answered."""
     off = [search(golden.text)[0][1] for golden in load("off-topic-medical", "dev")[:limit]]
     threshold = float(np.quantile(off, 1 - WRONGFUL_ANSWER_BUDGET))
-    seconds: list[float] = []
 
-    def ask(golden: Golden) -> tuple[list[str], bool]:
-        started = time.perf_counter()
-        found = search(golden.text)
-        seconds.append(time.perf_counter() - started)
-        named = list(dict.fromkeys(sections[row] for row, _ in found))
-        return named, found[0][1] >= threshold
+    def ask(text: str) -> Outcome:
+        found = search(text)
+        return list(dict.fromkeys(sections[row] for row, _ in found)), found[0][1] >= threshold
 
-    return _row(name, ask, seconds, limit)
-
-
-def _ours(service: AnswerService, limit: int) -> Row:
-    seconds: list[float] = []
-
-    def ask(golden: Golden) -> tuple[list[str], bool]:
-        started = time.perf_counter()
-        outcome = service.ask(golden.text)
-        seconds.append(time.perf_counter() - started)
-        hits = service.search(golden.text)
-        return [f"{hit.passage.article}/{hit.passage.heading}" for hit in hits], isinstance(outcome, Answer)
-
-    return _row("**ours** (the whole `ask`)", ask, seconds, limit)
-
-
-def _row(name: str, ask: Callable[[Golden], tuple[list[str], bool]], seconds: list[float], limit: int) -> Row:
-    answerable = load("answerable", "test")[:limit]
-    ask(answerable[0])
-    seconds.clear()
-    first, third, right, wrong = [], [], [], []
-    for golden in answerable:
-        named, answered = ask(golden)
-        first.append(named[0] in golden.accept)
-        third.append(bool(set(named[:3]) & set(golden.accept)))
-        right.append(answered and first[-1])
-        wrong.append(answered and not first[-1])
-    declined = [
-        [not ask(golden)[1] for golden in load(kind, "test")[:limit]]
-        for kind in ("off-topic-medical", "off-topic-other")
-    ]
-    shares = [100 * float(np.mean(values)) for values in (first, third, right, wrong, *declined)]
-    return Row(name, *shares, *(1000 * float(np.percentile(seconds, part)) for part in (50, 95)))
+    return Contender(name, ask)
 
 
 # By size.

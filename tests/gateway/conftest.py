@@ -16,11 +16,12 @@ from fastapi import FastAPI
 from bot.gateway import house
 from bot.gateway.app import create_app
 from bot.gateway.settings import GatewaySettings
-from bot.safety import SafetyScreen
+from bot.safety import SafetyScreen, SafetyWords
 from tests.gateway.fakes import FakeRasa, Json
 
 PATIENT = "203.0.113.9"
 _SCREEN = SafetyScreen.load(None)
+_WORDS = SafetyWords.load()
 
 
 class Chat:
@@ -104,9 +105,10 @@ def rasa() -> Iterator[FakeRasa]:
 async def start(tmp_path: Path, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
     """Starts gateways with settings of the test's own; limits are off unless it sets them.
 
-    The safety screen is the real one without its classifier, made once for all tests.
+    The safety screen is the real one without its classifier; it and its wording are read once for all tests.
     """
     monkeypatch.setattr(house, "SafetyScreen", types.SimpleNamespace(load=lambda folder: _SCREEN))
+    monkeypatch.setattr(house, "SafetyWords", types.SimpleNamespace(load=lambda: _WORDS))
     running: list[Gateway] = []
 
     async def begin(**changes: Any) -> Gateway:

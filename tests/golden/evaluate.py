@@ -60,6 +60,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         Measure("ndcg_10", "nDCG@10"),
         Measure("served_right", "answered with an accepted passage"),
         Measure("answered_wrongly", "answered with another passage", more_is_better=False),
+        Measure("served_two", "answered with two passages", more_is_better=False, held=False),
         Measure("offered", "offered two questions instead", more_is_better=False, held=False),
         Measure("offer_holds", "  of these: an accepted one among them", held=False),
         Measure("wrongful_refusal", 'outright "I don\'t know"', bar=5, more_is_better=False),
@@ -101,7 +102,7 @@ class Asked:
         golden: The question.
         accepted: Passages that answer it.
         kind: What the service did.
-        served: The first passage of the answer, "" when there is none.
+        served: The passages of the answer: one, two for a question of two parts, none for a refusal.
         offered: The passages of the questions offered instead.
         ranking: Passages in the order the search ranks them; for answerable questions only.
         shown: What the earlier questions of the conversation were answered with.
@@ -112,7 +113,7 @@ class Asked:
     golden: Golden
     accepted: frozenset[str]
     kind: Kind
-    served: str
+    served: tuple[str, ...]
     offered: tuple[str, ...]
     ranking: tuple[str, ...]
     shown: tuple[str, ...]
@@ -121,11 +122,17 @@ class Asked:
 
     @property
     def right(self) -> bool:
-        return self.served in self.accepted
+        """Whether an accepted passage was served; of two, one is enough."""
+        return bool(self.accepted & set(self.served))
 
     @property
     def first_is_right(self) -> bool:
         return bool(self.ranking) and self.ranking[0] in self.accepted
+
+    @property
+    def came_true(self) -> bool:
+        """Whether the passage that the probability speaks of answers the question."""
+        return self.right if self.served else self.first_is_right
 
     @property
     def helped(self) -> bool:
@@ -136,11 +143,12 @@ class Asked:
         """What became of it: for a follow-up `exact`, `topic`, `repeated`, `wrong`, `offered` or `refused`."""
         if not self.golden.previous or self.kind != "answered":
             return self.kind
-        if self.served in self.shown:
+        new = set(self.served) - set(self.shown)
+        if not new:
             return "repeated"
-        if self.right:
+        if new & self.accepted:
             return "exact"
-        return "topic" if _article(self.served) in {_article(passage) for passage in self.accepted} else "wrong"
+        return "topic" if {_article(passage) for passage in new} & set(map(_article, self.accepted)) else "wrong"
 
     @property
     def missed(self) -> bool:
@@ -210,7 +218,7 @@ class Evaluator:
             golden=golden,
             accepted=frozenset(passage for section in golden.accept for passage in self._sections.get(section, ())),
             kind=_kind(outcome),
-            served=outcome.passages[0].passage.id if isinstance(outcome, Answer) else "",
+            served=tuple(vetted.passage.id for vetted in outcome.passages) if isinstance(outcome, Answer) else (),
             offered=tuple(near.passage for near in outcome.nearest) if isinstance(outcome, Refusal) else (),
             ranking=tuple(hit.passage.id for hit in ranking),
             shown=shown,
@@ -235,6 +243,7 @@ def figures_of(asked: Mapping[str, Sequence[Asked]]) -> dict[str, float]:
     figures = {
         **_ranking_figures(answerable),
         "served_right": _share(one.right for one in answerable),
+        "served_two": _share(len(one.served) > 1 for one in answerable),
         "answered_wrongly": _share(one.kind == "answered" and not one.right for one in answerable),
         "offered": _share(one.kind == "offered" for one in answerable),
         "offer_holds": _share(one.helped for one in offered),
@@ -250,7 +259,7 @@ def figures_of(asked: Mapping[str, Sequence[Asked]]) -> dict[str, float]:
     for outcome in ("repeated", "wrong", "offered", "refused"):
         figures[f"follow_{outcome}"] = _share(one.outcome == outcome for one in follow_ups)
     promised = [one.probability for one in single]
-    figures["ece"] = 100 * calibration_error(promised, [one.first_is_right for one in single])
+    figures["ece"] = 100 * calibration_error(promised, [one.came_true for one in single])
     milliseconds = 1000 * np.array([one.seconds for one in single])
     figures["p50_ms"], figures["p95_ms"] = (float(np.percentile(milliseconds, part)) for part in (50, 95))
     return figures
@@ -374,7 +383,7 @@ def describe(name: str, one: Asked, evaluator: Evaluator) -> str:
     """One miss in words: what was asked and accepted, and what came back."""
     back = [f"{one.outcome} p={one.probability:.2f}"]
     if one.served:
-        back.append(f"served {evaluator.heading(one.served)}")
+        back.append("served " + " | ".join(evaluator.heading(passage) for passage in one.served))
     if one.offered:
         back.append("offered " + " | ".join(evaluator.heading(passage) for passage in one.offered))
     if one.golden.accept and one.ranking:

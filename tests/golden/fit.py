@@ -148,9 +148,11 @@ def main() -> int:
     off = held[len(answerable) : len(answerable) + len(medical)]
     answer_from = float(np.quantile(off, 1 - WRONGFUL_ANSWER_BUDGET))
     offer_from = min(answer_from, float(np.quantile(asked, OFFER_QUANTILE)))
-    print(f"answer from {answer_from:.3f}: answers {np.mean(asked >= answer_from):.3f} of answerable, "
-          f"{np.mean(off >= answer_from):.3f} of off-topic medical, "
-          f"{np.mean(held[len(answerable) + len(medical):] >= answer_from):.3f} of other off-topic")
+    print(
+        f"answer from {answer_from:.3f}: answers {np.mean(asked >= answer_from):.3f} of answerable, "
+        f"{np.mean(off >= answer_from):.3f} of off-topic medical, "
+        f"{np.mean(held[len(answerable) + len(medical) :] >= answer_from):.3f} of other off-topic"
+    )
     print(f"offer from {offer_from:.3f}: refuses outright {np.mean(asked < offer_from):.3f} of answerable")
     data = {
         "about": "Fitted by `make fit` on the dev split of tests/golden; see knowledge/ranking.py for the features.",

@@ -55,7 +55,7 @@ def write_report(path: Path, evaluation: Evaluation, tables: Sequence[str], miss
 
 def reliability_plot(evaluation: Evaluation) -> Figure:
     single = [one for name in LABELS for one in evaluation.asked[name]]
-    bins = reliability([one.probability for one in single], [one.first_is_right for one in single])
+    bins = reliability([one.probability for one in single], [one.came_true for one in single])
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#999", linestyle="--", linewidth=1)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,25 +38,48 @@ def encoder() -> SentenceEncoder:
     return SentenceEncoder(real_encoder(), precision="fp32")
 
 
+@pytest.fixture(scope="module")
+def patched(encoder: SentenceEncoder) -> Iterator[None]:
+    """Builds go without torch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builder, "export_manifest", real_manifest)
+        FakeEmbedder(encoder.encode).install(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(patched: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a knowledge base that is approved and built."""
+    folder = tmp_path_factory.mktemp("finished")
+    settings = knowledge_base(folder)
+    settings.build.mkdir()
+    settings.encoder.symlink_to(real_encoder(), target_is_directory=True)
+    approve(settings)
+    builder.build(settings, TODAY)
+    return folder
+
+
+def found_by_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> KnowledgeSettings:
+    names = {"articles": "articles", "approvals": "approvals.jsonl", "clinic": "clinic.yml", "build": "build"}
+    for name, file in {**names, "vocabulary": "vocabulary.yml"}.items():
+        monkeypatch.setenv(f"VAGUS_{name.upper()}", str(folder / file))
+    return KnowledgeSettings.from_env(os.environ)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch) -> KnowledgeSettings:
-    """A knowledge base that the command line finds, with the exported encoder and without torch."""
+def settings(tmp_path: Path, patched: None, monkeypatch: pytest.MonkeyPatch) -> KnowledgeSettings:
+    """A knowledge base of which nothing is approved or built, with the exported encoder."""
     settings = knowledge_base(tmp_path)
     settings.build.mkdir()
     settings.encoder.symlink_to(real_encoder(), target_is_directory=True)
-    for name in ("articles", "approvals", "clinic", "vocabulary", "build"):
-        monkeypatch.setenv(f"VAGUS_{name.upper()}", str(getattr(settings, name)))
-    monkeypatch.setattr(builder, "export_manifest", real_manifest)
-    FakeEmbedder(encoder.encode).install(monkeypatch)
-    return settings
+    return found_by_the_command_line(tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def built(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> KnowledgeSettings:
-    approve(settings)
-    assert main(["build"]) == 0
-    capsys.readouterr()
-    return settings
+def built(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnowledgeSettings:
+    """A copy of the finished knowledge base."""
+    shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    return found_by_the_command_line(tmp_path / "copy", monkeypatch)
 
 
 def test_check_says_what_waits(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:

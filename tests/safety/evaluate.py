@@ -142,7 +142,9 @@ def report(results: Sequence[Result], split: str, out: TextIO) -> None:
     for bar in BARS:
         if bar.name in values:
             mark = "ok  " if bar.reached(values[bar.name]) else "MISS"
-            out.write(f"{mark} {bar.name:32} {values[bar.name]:7.1%}   bar {'>=' if bar.at_least else '<='} {bar.bar:.0%}\n")
+            out.write(
+                f"{mark} {bar.name:32} {values[bar.name]:7.1%}   bar {'>=' if bar.at_least else '<='} {bar.bar:.0%}\n"
+            )
     out.write("\nrecall a group (alarm / alarm or check / messages):\n")
     for group in sorted({r.case.group for r in results if r.case.group is not None}):
         its = [r for r in results if r.case.group == group]
@@ -165,7 +167,9 @@ def report(results: Sequence[Result], split: str, out: TextIO) -> None:
         if wrong:
             level = r.flag.level if r.flag else "none"
             words = f" {r.case.text!r}" if r.case.split == "dev" else ""
-            out.write(f"  {r.case.id:8} {r.case.kind or 'benign':9} {r.case.group or '-':>2} {r.case.style:18} -> {level}{words}\n")
+            out.write(
+                f"  {r.case.id:8} {r.case.kind or 'benign':9} {r.case.group or '-':>2} {r.case.style:18} -> {level}{words}\n"
+            )
 
 
 def draw(screen: SafetyScreen, cases: Sequence[Case], path: Path) -> None:
@@ -212,7 +216,9 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout) -> in
     parser.add_argument("--rules-only", action="store_true")
     parser.add_argument("--update-ratchet", action="store_true", help="hold the levels reached now")
     parser.add_argument("--curve", type=Path, help="draw the operating curve of the test split here")
-    parser.add_argument("--no-perturb", action="store_true", help="leave the perturbations out (they take most of the time)")
+    parser.add_argument(
+        "--no-perturb", action="store_true", help="leave the perturbations out (they take most of the time)"
+    )
     options = parser.parse_args(arguments)
     screen = SafetyScreen.load(None if options.rules_only else options.encoder)
     cases = load()

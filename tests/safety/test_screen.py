@@ -99,7 +99,9 @@ def test_cli_writes_one_verdict_a_line() -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"text": 3}', '{"text": "a", "previous": "b"}', '{"text": "a", "previous": [1]}'])
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"text": 3}', '{"text": "a", "previous": "b"}', '{"text": "a", "previous": [1]}']
+)
 def test_cli_refuses_a_line_it_cannot_read(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _ = run([line])
     assert code == 2

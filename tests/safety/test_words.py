@@ -57,9 +57,9 @@ def test_every_group_and_kind_has_a_reply_with_a_number_to_tap(words: SafetyWord
 def test_emergency_replies_give_the_number_and_say_not_to_drive(words: SafetyWords, group: int, kind: Kind) -> None:
     text = words.reply(flag(group, kind), NUMBERS)["text"]
     assert "911" in text
-    assert any(phrase in text for phrase in ("not drive yourself", "someone else drive", "have someone take you")) or group in {
-        21
-    }
+    assert any(
+        phrase in text for phrase in ("not drive yourself", "someone else drive", "have someone take you")
+    ) or group in {21}
 
 
 def test_emergency_replies_name_the_number_or_the_emergency_room_in_the_first_line(words: SafetyWords) -> None:
@@ -70,7 +70,8 @@ def test_emergency_replies_name_the_number_or_the_emergency_room_in_the_first_li
 
 
 @pytest.mark.parametrize(
-    "comfort", ["probably", "likely just", "nothing to worry", "don't worry", "do not worry", "it is just", "sounds like"]
+    "comfort",
+    ["probably", "likely just", "nothing to worry", "don't worry", "do not worry", "it is just", "sounds like"],
 )
 def test_no_reply_reassures_or_diagnoses(comfort: str) -> None:
     for group, kind in OWN:

@@ -32,7 +32,7 @@ class Augmenter:
 
     def __init__(self, examples: Sequence[Example], seed: int) -> None:
         """Remember the messages that others may be put next to."""
-        self._random = random.Random(seed)  # noqa: S311 - not for secrets
+        self._random = random.Random(seed)
         self._normalise = Normaliser()
         self._ordinary = [e for e in examples if e.ordinary and len(e.text) < 160]
         self._benign = [e for e in examples if e.group == 0 and len(e.text) < 200]

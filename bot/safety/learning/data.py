@@ -12,7 +12,16 @@ from bot.safety.normalise import Message, Normaliser
 
 TRAINING = Path(__file__).parents[1] / "training"
 
-ORDINARY = ("ordinary", "smalltalk", "advice", "long_story", "long story", "buried-benign", "fragment-benign", "ordinary-es")
+ORDINARY = (
+    "ordinary",
+    "smalltalk",
+    "advice",
+    "long_story",
+    "long story",
+    "buried-benign",
+    "fragment-benign",
+    "ordinary-es",
+)
 """Styles of benign messages that are not near-misses."""
 
 

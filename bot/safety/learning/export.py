@@ -45,7 +45,7 @@ def _sequences(model: SequenceModel) -> dict[str, npt.NDArray[Any]]:
         "sequences.keys": model.keys,
         "sequences.rarity": model.rarity.astype(np.float16),
         "sequences.weights": model.weights.astype(np.float16),
-        "sequences.bias": np.float32(model.bias).reshape(()),
+        "sequences.bias": np.array(model.bias, dtype=np.float32),
     }
 
 
@@ -58,7 +58,9 @@ def weights(network: Network) -> dict[str, npt.NDArray[Any]]:
     """The network's numbers: dense layers as int8 with a scale a column, the rest as float16 or float32."""
     state = {name: value.detach().float().numpy() for name, value in network.state_dict().items()}
     prefix = "encoder.embeddings."
-    places = state[prefix + "position_embeddings.weight"][:MAX_TOKENS] + state[prefix + "token_type_embeddings.weight"][0]
+    places = (
+        state[prefix + "position_embeddings.weight"][:MAX_TOKENS] + state[prefix + "token_type_embeddings.weight"][0]
+    )
     found: dict[str, npt.NDArray[Any]] = {
         "places": places.astype(np.float16),
         "embeddings.scale": state[prefix + "LayerNorm.weight"],

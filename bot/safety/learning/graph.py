@@ -1,6 +1,7 @@
 """Writes `model/graph.onnx`: the encoder's layers and the classifier's heads as a graph without any weights.
 
-Needs the `onnx` package, so only training runs it. The weights are given to onnxruntime beside the graph (see `bot.safety.classifier`).
+Needs the `onnx` package, so only training runs it. The weights are given to onnxruntime beside the graph, by
+`bot.safety.classifier`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class _Graph:
         return names
 
     def one(self, operator: str, *inputs: str, **attributes: object) -> str:
-        return self.node(operator, *inputs, **attributes)[0]
+        return self.node(operator, *inputs, outputs=1, **attributes)[0]
 
     def weight(self, name: str, kind: str, *shape: int) -> str:
         tensor = TensorProto(name=name, data_type=_ONNX_TYPES[kind], dims=list(shape))

@@ -46,7 +46,8 @@ class Network(nn.Module):
         """Scores of shape (messages, 23): the flag, then groups 0 to 21."""
         tokens = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         mean = (tokens * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        return self.head(self.drop(mean))
+        scores: torch.Tensor = self.head(self.drop(mean))
+        return scores
 
 
 def train(
@@ -64,7 +65,7 @@ def train(
     """
     torch.set_num_threads(THREADS)
     torch.manual_seed(seed)
-    order = random.Random(seed)  # noqa: S311 - not for secrets
+    order = random.Random(seed)
     network, augment = Network(layers), Augmenter(examples, seed)
     groups = [
         {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": rate},
@@ -88,7 +89,7 @@ def train(
                 scores = network(ids, mask)
             loss = _loss(scores.float(), wanted[chosen], weight)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             total += loss.item() * len(chosen)
@@ -123,7 +124,7 @@ def soup(networks: Sequence[Network]) -> Network:
     return mean.eval()
 
 
-_TOKENIZER = AutoTokenizer.from_pretrained(WEIGHTS)
+_TOKENIZER = AutoTokenizer.from_pretrained(WEIGHTS)  # type: ignore[no-untyped-call]
 
 
 def batches(
@@ -136,7 +137,7 @@ def batches(
     if order:
         order.shuffle(indices)
         stretch = BATCH * 16
-    chunks = []
+    chunks: list[list[int]] = []
     for start in range(0, len(indices), stretch):
         part = sorted(indices[start : start + stretch], key=lambda i: len(tokens[i]))
         chunks.extend(part[i : i + BATCH] for i in range(0, len(part), BATCH))

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bot.safety.learning.train", description=__doc__)
     parser.add_argument("--encoder", type=Path, default=ENCODER, help="the exported encoder's folder")
     parser.add_argument("--folder", type=Path, default=MODEL, help="where the model is written")
-    parser.add_argument("--cache", type=Path, default=Path("var/safety-training"), help="keeps trained networks for a re-run")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("var/safety-training"), help="keeps trained networks for a re-run"
+    )
     options = parser.parse_args(arguments)
     examples = load()
     settings = calibrate(examples, options.encoder, options.cache)
