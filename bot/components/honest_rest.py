@@ -21,7 +21,7 @@ logger = logging.getLogger("vagus.channel")
 
 SENDER = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 MAX_CHARACTERS = 8000
-MAX_EVENTS = 150
+MAX_EVENTS = 60
 """A conversation with more events is shortened to its slots: Rasa replays every event several times a turn."""
 
 _EMPTY: dict[str, Any] = {"text": "", "passages": [], "disclaimer": None, "notice": None, "buttons": []}

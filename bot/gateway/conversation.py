@@ -110,16 +110,16 @@ class Conversations:
         async with self._alarms if alarming else self._turn_of(session_id):
             return await self._turn(session_id, incoming)
 
-    async def erase(self, session_id: str, *, callbacks: bool = True) -> None:
+    async def erase(self, session_id: str, *, by_request: bool = True) -> None:
         """Delete every trace of a session. What Rasa holds goes now, or as soon as Rasa is back.
 
         Args:
             session_id: Which one.
-            callbacks: Delete its callback requests too, as when the patient asks for it.
+            by_request: The patient asked for it: callback requests and filed questions go too.
         """
         async with self._turn_of(session_id):
             await self._told(session_id)  # what is on its way to Rasa must not arrive after the deletion
-            await asyncio.to_thread(self._store.erase, session_id, callbacks=callbacks)
+            await asyncio.to_thread(self._store.erase, session_id, by_request=by_request)
             await self.forget_pending()
 
     async def forget_pending(self) -> None:
@@ -227,7 +227,7 @@ class Conversations:
     async def _file_question(self, session_id: str) -> None:
         turns = await asyncio.to_thread(self._store.turns, session_id)
         if turns:
-            await asyncio.to_thread(self._store.file_question, deidentify(turns[-1].text))
+            await asyncio.to_thread(self._store.file_question, session_id, deidentify(turns[-1].text))
 
     def _tell_of_flag(self, session_id: str, flag: RedFlag) -> None:
         """Let the dialogue know. The patient's reply does not wait for it; their next message does."""
@@ -249,8 +249,7 @@ class Conversations:
 
     async def _told(self, session_id: str) -> None:
         """Wait until the dialogue knows of the session's red flags, or could not be told."""
-        telling = self._telling.get(session_id)
-        if telling is not None:
+        while (telling := self._telling.get(session_id)) is not None:
             await asyncio.wait([telling])
 
     def _numbers(self) -> dict[str, str]:

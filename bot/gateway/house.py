@@ -93,7 +93,7 @@ class House:
             try:
                 retention = timedelta(hours=self.settings.retention_hours)
                 for session_id in await self.in_thread(self.store.expired, retention):
-                    await self.conversations.erase(session_id, callbacks=False)
+                    await self.conversations.erase(session_id, by_request=False)
                 await self.conversations.forget_pending()
             except Exception:
                 logger.exception("sweep failed; it runs again in %d s", SWEEP_SECONDS)

@@ -79,6 +79,7 @@ UNANSWERED = Table(
     _META,
     Column("id", Integer, primary_key=True),
     Column("question", Text, nullable=False),
+    Column("session_id", String(64), nullable=True, index=True),  # only until the session ends; see `erase`
     Column("at", DateTime, nullable=False),
 )
 CALLBACKS = Table(
@@ -238,10 +239,10 @@ class Store:
             connection.execute(delete(FEEDBACK).where(FEEDBACK.c.reply_id == reply_id))
             connection.execute(insert(FEEDBACK).values(reply_id=reply_id, rating=rating, reason=reason, at=utc_now()))
 
-    def file_question(self, question: str) -> None:
-        """File a de-identified question that nothing approved answers. It belongs to no session."""
+    def file_question(self, session_id: str, question: str) -> None:
+        """File a de-identified question that nothing approved answers. It loses its session when that ends."""
         with self._engine.begin() as connection:
-            connection.execute(insert(UNANSWERED).values(question=question, at=utc_now()))
+            connection.execute(insert(UNANSWERED).values(session_id=session_id, question=question, at=utc_now()))
 
     def unanswered(self, limit: int = 100) -> list[str]:
         """The latest filed questions."""
@@ -272,16 +273,21 @@ class Store:
             if not changed:
                 connection.execute(insert(FLAG_COUNTS).values(**key, count=1))
 
-    def erase(self, session_id: str, *, callbacks: bool = True) -> None:
+    def erase(self, session_id: str, *, by_request: bool = True) -> None:
         """Delete everything about a session, and note that Rasa must forget it too.
 
         Args:
             session_id: Which one.
-            callbacks: Delete its callback requests too. A session that merely grew old keeps them for the staff.
+            by_request: The patient asked for it, so that their callback requests and filed questions go too. A session
+                that merely grew old leaves them to the staff, the questions tied to nobody.
         """
         with self._engine.begin() as connection:
-            if callbacks:
+            if by_request:
                 connection.execute(delete(CALLBACKS).where(CALLBACKS.c.session_id == session_id))
+                connection.execute(delete(UNANSWERED).where(UNANSWERED.c.session_id == session_id))
+            else:
+                mine = UNANSWERED.c.session_id == session_id
+                connection.execute(update(UNANSWERED).where(mine).values(session_id=None))
             connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session_id))
             connection.execute(delete(ERASURES).where(ERASURES.c.session_id == session_id))
             connection.execute(insert(ERASURES).values(session_id=session_id, at=utc_now()))

@@ -71,7 +71,7 @@ def test_forged_button_gets_a_kind_reply_and_reaches_nothing(running: Running) -
 def test_hours_are_the_clinics_own(running: Running) -> None:
     replies = running.chat().say("when are you open?")
     assert replies[0]["kind"] == "clinic"
-    assert "(212) 555-0142" in replies[0]["text"]
+    assert "7:30 AM to 4:30 PM" in replies[0]["text"]
 
 
 def test_off_topic_question_is_not_answered(running: Running) -> None:

@@ -116,6 +116,7 @@ async def start(tmp_path: Path, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch)
             "var": tmp_path / "var",
             "rasa_url": rasa.url,
             "action_url": rasa.url,
+            "metrics_port": 0,
             "messages_per_minute": 0,
             "requests_per_minute": 0,
             "sessions_per_hour": 0,

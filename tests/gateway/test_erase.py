@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -96,6 +97,32 @@ async def test_red_flag_on_its_way_does_not_outlive_the_erasure(chat: Chat, gate
     assert len(gateway.rasa.heard) == len(gateway.rasa.forgotten) == 1
 
 
+async def test_alarm_during_the_erasure_is_answered_and_leaves_nothing_in_rasa(chat: Chat, gateway: Gateway) -> None:
+    gateway.rasa.open.clear()
+    await chat.say(ALARM)
+    await asyncio.to_thread(gateway.rasa.waiting.acquire)
+    erasing = asyncio.create_task(chat.erase())
+    await asyncio.sleep(0.1)
+    assert [reply["kind"] for reply in await chat.say(ALARM)] == ["emergency"]
+    heard_before_forgetting: list[int] = []
+    gateway.rasa.forgotten = Recorder(lambda: heard_before_forgetting.append(len(gateway.rasa.heard)))
+    gateway.rasa.open.set()
+    assert (await erasing).status_code == 204
+    assert heard_before_forgetting == [2]
+
+
+class Recorder(list[str]):
+    """A list that says when something is added to it."""
+
+    def __init__(self, added: Callable[[], object]) -> None:
+        super().__init__()
+        self._added = added
+
+    def append(self, item: str) -> None:
+        super().append(item)
+        self._added()
+
+
 async def test_sessions_that_outlived_their_retention_are_swept_away(start: Start) -> None:
     gateway = await start()
     chat = await gateway.chat()
@@ -122,13 +149,24 @@ async def test_retention_counts_from_the_opening_and_spares_live_sessions(start:
     assert store.expired(timedelta(0)) == [ended]
 
 
-async def test_questions_filed_for_the_clinicians_are_de_identified_and_outlive_the_session(gateway: Gateway) -> None:
+async def ask_what_is_filed(gateway: Gateway) -> Chat:
     gateway.rasa.reply = lambda text: [smalltalk(kind="no_answer", text="I don't know.", file_question=True)]
     chat = await gateway.chat()
     replies = await chat.say("My name is Ana, call 212-555-0100. Does kefir help?")
     assert "file_question" not in replies[0]
+    return chat
+
+
+async def test_question_filed_for_the_clinicians_is_de_identified_and_outlives_an_old_session(gateway: Gateway) -> None:
+    chat = await ask_what_is_filed(gateway)
+    store = gateway.house.store
+    await gateway.house.conversations.erase(session_of(gateway, chat), by_request=False)
+    assert store.unanswered() == ["My name is [name], call [number]. Does kefir help?"]
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("select session_id from unanswered").all() == [(None,)]
+
+
+async def test_question_filed_for_the_clinicians_goes_when_the_patient_erases_the_chat(gateway: Gateway) -> None:
+    chat = await ask_what_is_filed(gateway)
     await chat.erase()
-    assert gateway.house.store.unanswered() == ["My name is [name], call [number]. Does kefir help?"]
-    with gateway.house.store.engine.connect() as connection:
-        columns = [column[1] for column in connection.exec_driver_sql("pragma table_info(unanswered)").all()]
-    assert columns == ["id", "question", "at"]
+    assert gateway.house.store.unanswered() == []

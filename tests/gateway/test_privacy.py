@@ -95,7 +95,7 @@ def test_database_errors_hide_their_parameters() -> None:
         with store.engine.begin() as connection:
             connection.exec_driver_sql("drop table unanswered")
         with pytest.raises(SQLAlchemyError) as caught:
-            store.file_question(MARKER)
+            store.file_question("someone", MARKER)
         assert MARKER not in str(caught.value)
     finally:
         store.close()

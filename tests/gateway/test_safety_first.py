@@ -46,6 +46,22 @@ async def test_alarm_does_not_wait_for_a_rasa_that_is_silent(chat: Chat, gateway
     assert_emergency(await asyncio.wait_for(chat.say(ALARM), 2))
 
 
+async def test_alarm_does_not_wait_for_a_turn_that_hangs(chat: Chat, gateway: Gateway) -> None:
+    gateway.rasa.open.clear()
+    hanging = asyncio.create_task(chat.say("what is ibs?"))
+    assert await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=5)
+    assert_emergency(await asyncio.wait_for(chat.say(ALARM), 2))
+    gateway.rasa.open.set()
+    assert [reply["text"] for reply in await hanging] == ["Heard."]
+
+
+async def test_alarm_sent_twice_at_once_is_answered_once(chat: Chat, gateway: Gateway) -> None:
+    first, second = await asyncio.gather(chat.say(ALARM, "same"), chat.say(ALARM, "same"))
+    assert first == second
+    await chat.say("hello")
+    assert gateway.rasa.texts == [TOLD, "hello"]
+
+
 async def test_alarm_in_a_message_of_ten_thousand_characters_is_found(chat: Chat, gateway: Gateway) -> None:
     filler = "I slept badly again. "
     text = filler * 300 + "I have crushing chest pain and cannot breathe. " + filler * 175

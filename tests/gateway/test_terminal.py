@@ -27,7 +27,12 @@ def free_port() -> int:
 def address(tmp_path: Path, rasa: FakeRasa) -> Iterator[str]:
     port = free_port()
     settings = GatewaySettings(
-        var=tmp_path / "var", encoder=tmp_path, rasa_url=rasa.url, action_url=rasa.url, messages_per_minute=3
+        var=tmp_path / "var",
+        encoder=tmp_path,
+        rasa_url=rasa.url,
+        action_url=rasa.url,
+        metrics_port=0,
+        messages_per_minute=3,
     )
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_config=None))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
