@@ -96,7 +96,7 @@ def dense_index(vectors: Vectors) -> Any:
     else:
         graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
         graph.hnsw.efConstruction = 128
-        graph.hnsw.efSearch = 128
+        graph.hnsw.efSearch = 256  # recall@10 0.97 at 200k vectors; 128 gives 0.92
         index = graph
     index.add(vectors)
     return index

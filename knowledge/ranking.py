@@ -22,7 +22,7 @@ WEIGHTS = Path(__file__).with_name("ranking.json")
 Floats = npt.NDArray[np.float32]
 
 FIT_FEATURES = ("ask", "asks", "lead", "text", "coverage", "bm25", "wording", "concepts")
-"""What ranks passages, in the order of `Candidates.fit`:
+"""What is known of a passage and a question together, in the order of `Candidates.fit`:
 
 - `ask`, `asks`: cosine of the nearest other way to ask, and the mean of the three nearest.
 - `lead`, `text`: cosine of heading with first paragraph, and of the whole text.
@@ -31,6 +31,11 @@ FIT_FEATURES = ("ask", "asks", "lead", "text", "coverage", "bm25", "wording", "c
 - `wording`: likeness of letters with the nearest way to ask, which survives typos.
 - `concepts`: share of the question's vocabulary concepts that the passage names.
 """
+
+RANK_FEATURES = ("asks", "lead", "text", "coverage", "wording")
+"""Those that rank: the others earned nothing in the ablation (docs/decisions/retrieval.md), but help to judge."""
+
+RANK_COLUMNS = [FIT_FEATURES.index(name) for name in RANK_FEATURES]
 
 ANSWER_FEATURES = (
     *FIT_FEATURES,
@@ -99,9 +104,9 @@ class Ranking:
     """The fitted numbers: how passages rank, and when the best one answers."""
 
     def __init__(
-        self, fit: LinearModel, answer: LinearModel, answer_from: float, follow_from: float, offer_from: float
+        self, rank: LinearModel, answer: LinearModel, answer_from: float, follow_from: float, offer_from: float
     ) -> None:
-        self._fit = fit
+        self._rank = rank
         self._answer = answer
         self.answer_from = answer_from
         self.follow_from = follow_from
@@ -117,7 +122,7 @@ class Ranking:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             return cls(
-                LinearModel.from_json(data["fit"], FIT_FEATURES),
+                LinearModel.from_json(data["rank"], RANK_FEATURES),
                 LinearModel.from_json(data["answer"], ANSWER_FEATURES),
                 float(data["answer_from"]),
                 float(data["follow_from"]),
@@ -128,7 +133,7 @@ class Ranking:
 
     def scores(self, candidates: Candidates) -> Floats:
         """Score of each candidate; higher fits better."""
-        return self._fit(candidates.fit)
+        return self._rank(candidates.fit[:, RANK_COLUMNS])
 
     def probability(
         self, candidates: Candidates, order: npt.NDArray[np.int64], signs: QuestionSigns, chosen: int

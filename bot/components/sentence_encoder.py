@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Type
 
@@ -23,6 +24,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from knowledge.encoder import SentenceEncoder
 
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "knowledge" / "build" / "encoder"
+TRAINING_THREADS = 2
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
@@ -91,6 +93,8 @@ class SentenceEncoderFeaturizer(DenseFeaturizer, GraphComponent):  # type: ignor
         return messages
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
-        """Add the vector of each training example."""
-        self.process(training_data.training_examples)
+        """Add the vector of each training example; onnxruntime runs outside the interpreter lock, so two threads share it."""
+        examples = training_data.training_examples
+        with ThreadPoolExecutor(TRAINING_THREADS) as pool:
+            list(pool.map(self.process, (examples[start::TRAINING_THREADS] for start in range(TRAINING_THREADS))))
         return training_data

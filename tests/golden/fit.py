@@ -1,7 +1,7 @@
 """Fits the numbers of `knowledge/ranking.json` on the dev split: `python -m tests.golden.fit` (`make fit`).
 
 Ranking: a conditional logit over each question's candidates (the accepted passages should outscore the others).
-Answerability: logistic regression on the best candidate, answerable against off-topic questions. Thresholds: from
+Answerability: logistic regression on the best candidate, whether it is an accepted passage or not. Thresholds: from
 five-fold cross-validated probabilities, so that they do not flatter themselves.
 """
 
@@ -19,7 +19,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from knowledge.answering import AnswerService
-from knowledge.ranking import ANSWER_FEATURES, FIT_FEATURES, WEIGHTS, Candidates, QuestionSigns, answer_features
+from knowledge.ranking import (
+    ANSWER_FEATURES,
+    FIT_FEATURES,
+    RANK_FEATURES,
+    WEIGHTS,
+    Candidates,
+    QuestionSigns,
+    answer_features,
+)
 from knowledge.retriever import Retriever
 from knowledge.settings import KnowledgeSettings
 from tests.golden.goldens import Golden, load
@@ -28,7 +36,7 @@ WRONGFUL_ANSWER_BUDGET = 0.06
 """Share of off-topic medical dev questions that may be answered at the threshold that is chosen."""
 OFFER_QUANTILE = 0.02
 """Share of answerable dev questions that may fall below the offer threshold."""
-FOLLOW_FROM = 0.5
+FOLLOW_FROM = 0.3
 """Probability from which a follow-up is answered, whose subject the conversation has settled already."""
 RIDGE = 1e-3
 
@@ -53,7 +61,7 @@ def cases(retriever: Retriever, goldens: Sequence[Golden]) -> list[Case]:
     return made
 
 
-def fit_ranking(answerable: Sequence[Case], names: Sequence[str] = FIT_FEATURES) -> dict[str, object]:
+def fit_ranking(answerable: Sequence[Case], names: Sequence[str] = RANK_FEATURES) -> dict[str, object]:
     columns = [FIT_FEATURES.index(name) for name in names]
     found = [case for case in answerable if case.accepted.any()]
     everything = np.concatenate([case.candidates.fit[:, columns] for case in found]).astype(np.float64)
@@ -111,7 +119,7 @@ def cross_validated(answerable: Sequence[Case], names: Sequence[str], folds: int
 def ablation(answerable: Sequence[Case]) -> None:
     """Print what each ranking feature is worth, cross-validated on dev."""
     print("| features | top-1 | top-3 |\n|---|---|---|")
-    variants = [("all", FIT_FEATURES)]
+    variants = [("chosen", RANK_FEATURES), ("all", FIT_FEATURES)]
     variants += [(f"without {name}", tuple(n for n in FIT_FEATURES if n != name)) for name in FIT_FEATURES]
     variants += [(f"{name} alone", (name,)) for name in ("ask", "lead", "text", "bm25", "coverage", "wording")]
     variants += [("dense only", ("ask", "asks", "lead", "text")), ("lexical only", ("coverage", "bm25", "wording"))]
@@ -129,7 +137,7 @@ def main() -> int:
     if "--ablation" in sys.argv:
         ablation(answerable)
         return 0
-    print("ranking, cross-validated: top-1 {:.3f}, top-3 {:.3f}".format(*cross_validated(answerable, FIT_FEATURES)))
+    print("ranking, cross-validated: top-1 {:.3f}, top-3 {:.3f}".format(*cross_validated(answerable, RANK_FEATURES)))
     fit = fit_ranking(answerable)
 
     def row(case: Case) -> npt.NDArray[np.float32]:
@@ -138,7 +146,7 @@ def main() -> int:
 
     everything = [*answerable, *medical, *other]
     features = np.array([row(case) for case in everything], dtype=np.float64)
-    labels = np.array([bool(case.golden.accept) for case in everything])
+    labels = np.array([bool(case.accepted[int(np.argmax(scores_of(fit, case)))]) for case in everything])
     mean, scale = features.mean(0), features.std(0) + 1e-9
     model = LogisticRegression(C=0.3, max_iter=5000)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
@@ -156,7 +164,7 @@ def main() -> int:
     print(f"offer from {offer_from:.3f}: refuses outright {np.mean(asked < offer_from):.3f} of answerable")
     data = {
         "about": "Fitted by `make fit` on the dev split of tests/golden; see knowledge/ranking.py for the features.",
-        "fit": fit,
+        "rank": fit,
         "answer": _as_json(ANSWER_FEATURES, mean, scale, model.coef_[0], float(model.intercept_[0])),
         "answer_from": round(answer_from, 4),
         "follow_from": FOLLOW_FROM,
