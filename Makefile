@@ -57,6 +57,10 @@ test-fast: setup ## the tests that start no process and train nothing
 eval: build ## measure retrieval on the golden questions, test split (report in var/reports)
 	@$(PY) -m tests.golden.evaluate
 
+.PHONY: eval-safety
+eval-safety: build ## measure the safety screen on the golden messages, each miss printed
+	@$(PY) -m tests.safety.evaluate
+
 .PHONY: fit
 fit: build ## fit the ranking's numbers on the dev split (knowledge/ranking.json)
 	@$(PY) -m tests.golden.fit

@@ -7,6 +7,7 @@ numbers. Word vectors and tokenizer are the exported encoder's.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ class Classifier:
             settings = json.loads((model_folder / "model.json").read_text(encoding="utf-8"))
             encoder = json.loads((encoder_folder / "encoder.json").read_text(encoding="utf-8"))
             tokenizer = Tokenizer.from_file(str(encoder_folder / "tokenizer.json"))
-            with np.load(model_folder / "weights.npz", allow_pickle=False) as archive:
+            packed = io.BytesIO((model_folder / "weights.npz").read_bytes())  # np.load leaves a damaged file open
+            with np.load(packed, allow_pickle=False) as archive:
                 weights = {name: archive[name] for name in archive.files}
         except Exception as error:  # tokenizers raises bare Exception
             raise SafetyDataError(f"{model_folder} or {encoder_folder}: {error}. Run `make build`.") from error
