@@ -17,7 +17,6 @@ from tests.safety.evaluate import BARS, RATCHET, SHAKEN, Result, figures, judge,
 from tests.safety.golden import Case, load
 from tests.safety.perturb import PERTURBATIONS, perturbed
 
-
 REACHED = {"everyday question": 0.03}
 """Perturbations that cost more than the goal of two points; the level reached is held."""
 
