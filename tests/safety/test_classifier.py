@@ -170,8 +170,8 @@ def test_weighing_names_what_is_missing() -> None:
         Weighing.parse({"weights": dict.fromkeys(json.loads((MODEL / "model.json").read_text())["weights"], 1.0)})
 
 
-MEASURE = """
-import resource, sys, time
+MEASURE = r"""
+import re, sys, time
 begin = time.process_time()
 from pathlib import Path
 from bot.safety import SafetyScreen
@@ -186,7 +186,9 @@ for i in range(60):
     screen.screen(f"message {i}: my stomach is bloated after bread and beans and I wonder about fiber, what do you think?")
     taken.append(time.process_time() - begin)
 taken.sort()
-print(started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, taken[57] * 1000)
+# This process's own peak: ru_maxrss also counts the process that started it, from before exec.
+peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
+print(started, peak / 1024, taken[57] * 1000)
 assert "torch" not in sys.modules and "transformers" not in sys.modules and "rasa" not in sys.modules
 """
 
