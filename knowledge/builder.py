@@ -14,6 +14,7 @@ from knowledge.cleaner import clean
 from knowledge.clinic import load_clinic
 from knowledge.encoder import Vectors
 from knowledge.errors import IndexArtifactError
+from knowledge.files import locked, replace_text
 from knowledge.index import artifact_name, current_name, load_artifact, phrases_of, switch_current, write_artifact
 from knowledge.models import Passage, Vetted
 from knowledge.reader import read_articles
@@ -49,7 +50,7 @@ def read_standings(settings: KnowledgeSettings, today: date, mode: ContentMode |
 def build(
     settings: KnowledgeSettings, today: date, *, progress: Callable[[int, int], object] | None = None
 ) -> BuildReport:
-    """Bring encoder and index up to date; does next to nothing when nothing changed.
+    """Bring encoder and index up to date; does next to nothing when nothing changed. One build runs at a time.
 
     Args:
         settings: Where things are.
@@ -59,6 +60,11 @@ def build(
     Raises:
         KnowledgeError: If an article, the ledger or clinic.yml cannot be used. The old index goes on serving.
     """
+    with locked(settings.build / ".lock"):
+        return _build(settings, today, progress)
+
+
+def _build(settings: KnowledgeSettings, today: date, progress: Callable[[int, int], object] | None) -> BuildReport:
     found = read_standings(settings, today)
     passages = servable(found)
     wanted = export_manifest()
@@ -71,7 +77,7 @@ def build(
     name = artifact_name(passages, encoder, vocabulary)
     embedded = 0
     if not _is_sound(settings.build, name):
-        vectors, embedded = _vectors(settings.build, passages, encoder, progress)
+        vectors, embedded = _vectors(settings, passages, encoder, progress)
         write_artifact(settings.build, passages, vectors, encoder, vocabulary)
     if current_name(settings.build) != name:
         _remember_previous(settings.build)
@@ -86,13 +92,15 @@ def rollback(settings: KnowledgeSettings) -> str:
     Raises:
         IndexArtifactError: If there is none, or it is damaged.
     """
-    previous = settings.build / "PREVIOUS"
-    name = previous.read_text(encoding="utf-8").strip() if previous.exists() else ""
-    if not name:
-        raise IndexArtifactError(f"{previous}: missing. There is no earlier index to go back to.")
-    load_artifact(settings.build, name, encoder=None)
-    _remember_previous(settings.build)
-    switch_current(settings.build, name)
+    with locked(settings.build / ".lock"):
+        name = _read_previous(settings.build)
+        if not name:
+            raise IndexArtifactError(
+                f"{settings.build / 'PREVIOUS'}: missing. There is no earlier index to go back to."
+            )
+        load_artifact(settings.build, name, encoder=None)
+        _remember_previous(settings.build)
+        switch_current(settings.build, name)
     return name
 
 
@@ -105,10 +113,10 @@ def _is_sound(build_folder: Path, name: str) -> bool:
 
 
 def _vectors(
-    build_folder: Path, passages: list[Vetted], encoder: str, progress: Callable[[int, int], object] | None
+    settings: KnowledgeSettings, passages: list[Vetted], encoder: str, progress: Callable[[int, int], object] | None
 ) -> tuple[Vectors, int]:
     """One row for each phrase; those that the current artifact has are taken from it. Returns rows and how many are new."""
-    known = _known_vectors(build_folder, encoder)
+    known = _known_vectors(settings.build, encoder)
     texts = [phrase.text for phrase in phrases_of(passages)]
     new = list(dict.fromkeys(text for text in texts if text not in known))
     if new:
@@ -122,7 +130,7 @@ def _vectors(
             if progress:
                 progress(done, len(new))
 
-        known.update(zip(new, PassageEmbedder().encode(new, progress=step), strict=True))
+        known.update(zip(new, PassageEmbedder(settings.encoder).encode(new, progress=step), strict=True))
     rows = np.array([known[text] for text in texts], dtype=np.float32).reshape(len(texts), DIMENSION)
     return rows, len(new)
 
@@ -140,11 +148,14 @@ def _known_vectors(build_folder: Path, encoder: str) -> dict[str, Vectors]:
 def _remember_previous(build_folder: Path) -> None:
     name = current_name(build_folder)
     if name is not None:
-        (build_folder / "PREVIOUS").write_text(name + "\n", encoding="utf-8")
+        replace_text(build_folder / "PREVIOUS", name + "\n")
 
 
 def _sweep(build_folder: Path) -> None:
-    """Remove artifacts that neither serve nor can be rolled back to, and what a killed build left."""
+    """Remove artifacts that neither serve nor can be rolled back to, and what a killed build left.
+
+    Whoever calls this holds the lock, so that no other build is at work on what is removed.
+    """
     kept: Iterable[str | None] = (current_name(build_folder), _read_previous(build_folder), "encoder")
     for folder in build_folder.iterdir():
         if (

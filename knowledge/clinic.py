@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from knowledge.errors import SettingsError
+from knowledge.files import parse_yaml
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -275,7 +276,7 @@ def load_clinic(path: Path) -> Clinic:
             while the sample's name or number stands in it or nobody signed off the safety screen.
     """
     try:
-        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded: Any = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

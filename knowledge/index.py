@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ import numpy as np
 
 from knowledge.encoder import Vectors
 from knowledge.errors import IndexArtifactError
+from knowledge.files import replace_text
 from knowledge.language import build_language, concepts_in
 from knowledge.lexical import LexicalIndex
 from knowledge.models import Approval, Passage, Source, Vetted
@@ -182,12 +182,7 @@ def _write_manifest(folder: Path, passages: Sequence[Vetted], encoder: str, voca
 
 def switch_current(build: Path, name: str) -> None:
     """Make an artifact the one that serves, atomically."""
-    staged = build / ".CURRENT.new"
-    with staged.open("w", encoding="utf-8") as file:
-        file.write(name + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(build / "CURRENT")
+    replace_text(build / "CURRENT", name + "\n")
 
 
 def current_name(build: Path) -> str | None:

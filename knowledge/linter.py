@@ -19,6 +19,7 @@ import yaml
 from knowledge.cleaner import clean
 from knowledge.encoder import SentenceEncoder
 from knowledge.errors import ArticleError, EncoderError, KnowledgeError
+from knowledge.files import parse_yaml
 from knowledge.models import Article, Passage, Source
 from knowledge.reader import read_article
 from knowledge.settings import KnowledgeSettings
@@ -244,7 +245,7 @@ def _wording_findings(text: str) -> Iterator[Finding]:
 @lru_cache(maxsize=1)
 def _rules() -> tuple[_Rule, ...]:
     try:
-        loaded: Any = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
+        loaded: Any = parse_yaml(RULES_FILE.read_text(encoding="utf-8"))
         excuses = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in loaded["excuses"].items()}
         return tuple(_rule(entry, excuses) for entry in loaded["rules"])
     except (OSError, yaml.YAMLError, KeyError, TypeError, re.error) as error:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from knowledge.errors import ArticleError
+from knowledge.files import parse_yaml
 from knowledge.models import Article, Source
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -125,7 +126,7 @@ def _split_front_matter(text: str, path: Path) -> tuple[str, str]:
 
 def _validated(head: str, path: Path) -> _FrontMatter:
     try:
-        loaded: Any = yaml.load(head, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 safe, in C
+        loaded: Any = parse_yaml(head)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 2}" if mark else ""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from knowledge.errors import LedgerError
+from knowledge.files import locked, replace_text
 from knowledge.models import Approval, Passage, Vetted
 
 ContentMode = Literal["demo", "live"]
@@ -67,8 +66,7 @@ class Ledger:
 
     def append(self, decisions: Iterable[Approval]) -> int:
         """Add decisions at the end, durably, under a lock. Returns how many were added."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._locked():
+        with locked(self.path.with_suffix(".lock")):
             entries = list(self._checked())
             last = entries[-1][1] if entries else START
             lines = []
@@ -81,14 +79,8 @@ class Ledger:
                     file.write("".join(f"{line}\n" for line in lines))
                     file.flush()
                     os.fsync(file.fileno())
-                _replace(self._head, last + "\n")
+                replace_text(self._head, last + "\n")
         return len(lines)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _checked(self) -> Iterator[tuple[dict[str, Any], str]]:
         previous = START
@@ -197,12 +189,3 @@ def _approval(entry: dict[str, Any]) -> Approval:
     fields["at"] = datetime.fromisoformat(fields["at"])
     fields["expires"] = date.fromisoformat(fields["expires"])
     return Approval(**fields)
-
-
-def _replace(path: Path, text: str) -> None:
-    staged = path.with_name(path.name + ".new")
-    with staged.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)

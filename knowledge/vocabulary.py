@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from knowledge.errors import KnowledgeError
+from knowledge.files import parse_yaml
 
 KINDS = ("condition", "symptom", "food", "treatment", "body", "test", "topic")
 TERM_LISTS = ("synonyms", "abbreviations", "lay", "misspellings")
@@ -75,7 +76,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
     """
     try:
         raw = path.read_bytes()
-        loaded = yaml.safe_load(raw)
+        loaded = parse_yaml(raw)
     except OSError as error:
         raise VocabularyError(f"{path}: cannot be read ({error.strerror}).") from error
     except yaml.YAMLError as error:

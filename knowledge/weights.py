@@ -51,7 +51,8 @@ def is_exported(folder: Path, wanted: dict[str, Any]) -> bool:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(found == wanted) and (folder / f"model.{wanted['precision']}.onnx").is_file()
+    files = {"tokenizer.json", "model.fp32.onnx", f"model.{wanted['precision']}.onnx"}  # the build embeds with fp32
+    return bool(found == wanted) and all((folder / file).is_file() for file in files)
 
 
 def int8_instruction_set(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:

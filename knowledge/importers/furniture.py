@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from knowledge.files import parse_yaml
 
 PATTERNS_FILE = Path(__file__).with_name("furniture.yml")
 
@@ -79,7 +79,7 @@ def _is_strip_of_links(text: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _loaded() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(PATTERNS_FILE.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = parse_yaml(PATTERNS_FILE.read_text(encoding="utf-8"))
     return loaded
 
 

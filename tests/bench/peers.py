@@ -15,6 +15,7 @@ import faiss
 import numpy as np
 
 from knowledge.encoder import SentenceEncoder, Vectors
+from knowledge.weights import model_folder
 
 Found = list[tuple[int, float]]
 """Number of a text and its score, best first."""
@@ -39,10 +40,15 @@ def rank_bm25(texts: Sequence[str], _: SentenceEncoder) -> Search:
 
 def faiss_sentence_transformers(texts: Sequence[str], _: SentenceEncoder) -> Search:
     """The tutorial's: sentence-transformers on torch, FAISS over passages, nothing else."""
-    from knowledge.embedder import PassageEmbedder
+    from sentence_transformers import SentenceTransformer
 
-    embedder = PassageEmbedder()
-    return _faiss_search(embedder.encode(texts), embedder.encode)
+    model = SentenceTransformer(str(model_folder()), device="cpu")
+
+    def encode(questions: Sequence[str]) -> Vectors:
+        rows: Vectors = model.encode(list(questions), normalize_embeddings=True, show_progress_bar=False)
+        return rows
+
+    return _faiss_search(encode(texts), encode)
 
 
 def faiss_same_encoder(texts: Sequence[str], encoder: SentenceEncoder) -> Search:

@@ -167,6 +167,9 @@ class FakeEmbedder:
         outer = self
 
         class PassageEmbedder:
+            def __init__(self, encoder: Path) -> None:
+                assert (encoder / "encoder.json").is_file()
+
             def encode(self, texts: Sequence[str], *, progress: Callable[[int], object] | None = None) -> Vectors:
                 outer.embedded += texts
                 if progress:
@@ -196,4 +199,5 @@ def write_fake_export(folder: Path, manifest: Mapping[str, Any]) -> None:
     """An export that nothing can encode with, but which a build takes for up to date."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "encoder.json").write_text(json.dumps(manifest), encoding="utf-8")
-    (folder / "model.fp32.onnx").write_bytes(b"no model")
+    for file in ("model.fp32.onnx", "tokenizer.json"):
+        (folder / file).write_bytes(b"no model")

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -237,6 +239,57 @@ def test_build_removes_what_a_killed_one_left_and_nothing_else(settings: Knowled
     assert (settings.build / "encoder" / "encoder.json").is_file()
 
 
+def test_build_waits_for_the_one_before_it_and_touches_none_of_its_files(
+    settings: KnowledgeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, at_work, go_on = builder.write_artifact, threading.Event(), threading.Event()
+    finished: list[str] = []
+
+    def slow(*arguments: Any) -> str:
+        if not at_work.is_set():
+            (settings.build / ".staged-mine").mkdir()
+            at_work.set()
+            assert go_on.wait(10)
+            assert (settings.build / ".staged-mine").exists()
+        return real(*arguments)
+
+    monkeypatch.setattr(builder, "write_artifact", slow)
+    builds = [threading.Thread(target=lambda: finished.append(build(settings, TODAY).name)) for _ in range(2)]
+    builds[0].start()
+    assert at_work.wait(10)
+    builds[1].start()
+    builds[1].join(0.3)
+    assert (finished, builds[1].is_alive()) == ([], True)
+    go_on.set()
+    for thread in builds:
+        thread.join(10)
+    assert len(finished) == 2
+    assert finished[0] == finished[1] == current_name(settings.build)
+
+
+def test_index_to_go_back_to_is_named_whole_or_as_before(
+    settings: KnowledgeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build(settings, TODAY).name
+    edit(settings.articles / "kettles.md", "Steam leaves", "Smoke leaves")
+    second = build(settings, TODAY).name
+    edit(settings.articles / "kettles.md", "Smoke leaves", "Fog leaves")
+    real = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if target.name == "PREVIOUS":
+            raise OSError("disk full")
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fails)
+        approve(settings)
+        with pytest.raises(OSError, match="disk full"):
+            build(settings, TODAY)
+    assert (current_name(settings.build), (settings.build / "PREVIOUS").read_text().strip()) == (second, first)
+    assert rollback(settings) == first
+
+
 def test_interrupted_switch_leaves_one_whole_index_serving(settings: KnowledgeSettings) -> None:
     first = build(settings, TODAY).name
     (settings.build / ".CURRENT.new").write_text("0" * 10)
@@ -262,6 +315,9 @@ def die(*args, **kwargs):
 
 def build(folder, moment):
     class PassageEmbedder:
+        def __init__(self, encoder):
+            pass
+
         def encode(self, texts, *, progress=None):
             return die() if moment == "embedding" else word_vectors(texts)
 

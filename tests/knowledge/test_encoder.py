@@ -15,7 +15,7 @@ import pytest
 from knowledge.encoder import SentenceEncoder, Vectors
 from knowledge.errors import EncoderError
 from knowledge.settings import ROOT
-from knowledge.weights import export_manifest, int8_instruction_set, is_exported, weights_fingerprint
+from knowledge.weights import export_manifest, int8_instruction_set, is_exported, model_folder, weights_fingerprint
 from tests.knowledge.content import real_encoder
 
 RASA_PYTHON = ROOT / ".venv-rasa" / "bin" / "python"
@@ -44,13 +44,18 @@ PASSAGES = [
 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[tuple[Vectors, Vectors, Vectors]]:
-    """What sentence-transformers makes of the questions, the passages and the single words."""
+    """What sentence-transformers makes of the questions, the passages and the single words, with torch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what torch warns of while it is imported is not ours
-        from knowledge.embedder import PassageEmbedder
+        from sentence_transformers import SentenceTransformer
 
-        embedder = PassageEmbedder()
-        yield embedder.encode(QUESTIONS), embedder.encode(PASSAGES), embedder.encode(WORDS)
+        model = SentenceTransformer(str(model_folder()), device="cpu", local_files_only=True)
+
+        def encode(texts: list[str]) -> Vectors:
+            rows: Vectors = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+            return rows
+
+        yield encode(QUESTIONS), encode(PASSAGES), encode(WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,19 @@ def encoder(folder: Path, precision: str) -> SentenceEncoder:
     if not (folder / f"model.{precision}.onnx").exists():
         pytest.skip(f"this processor has no int8 instruction set, so no {precision} file was exported")
     return SentenceEncoder(folder, precision=precision)
+
+
+def test_build_embeds_passages_as_sentence_transformers_does(
+    folder: Path, reference: tuple[Vectors, Vectors, Vectors]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from knowledge.embedder import PassageEmbedder
+
+        done: list[int] = []
+        rows = PassageEmbedder(folder).encode([*QUESTIONS, *PASSAGES, *WORDS], progress=done.append)
+    np.testing.assert_allclose(rows, np.vstack(reference), atol=1e-5)
+    assert sum(done) == len(rows)
 
 
 @pytest.mark.parametrize(("precision", "least"), [("fp32", 0.999), ("int8", 0.98)])
@@ -135,6 +153,50 @@ def test_export_is_of_the_installed_weights(folder: Path) -> None:
     assert SentenceEncoder(folder).fingerprint == weights_fingerprint()
     assert is_exported(folder, export_manifest())
     assert not is_exported(folder, {**export_manifest(), "weights_sha256": "0" * 64})
+
+
+@pytest.mark.parametrize("fails_at", ["exporting", "putting in place"])
+def test_export_that_fails_leaves_the_old_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: str
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from knowledge import embedder
+
+    target = tmp_path / "encoder"
+    target.mkdir()
+    (target / "encoder.json").write_text("old")
+    real = Path.rename
+
+    def make(scratch: Path, staged: Path, instruction_set: str | None) -> None:
+        assert (target / "encoder.json").read_text() == "old"
+        if fails_at == "exporting":
+            raise OSError("disk full")
+
+    def rename(self: Path, to: Path) -> Path:
+        if to == target and self.parent.name.startswith(".staged-") and self.name == "encoder":
+            raise OSError("disk full")
+        return real(self, to)
+
+    monkeypatch.setattr(embedder, "_export_models", make)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(OSError, match="disk full"):
+            embedder.export_encoder(target, {"instruction_set": None})
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder"]
+    assert (target / "encoder.json").read_text() == "old"
+
+
+def test_export_takes_the_place_of_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from knowledge import embedder
+
+    monkeypatch.setattr(embedder, "_export_models", lambda scratch, staged, instruction_set: None)
+    for version in (1, 2):
+        embedder.export_encoder(tmp_path / "encoder", {"instruction_set": None, "export_version": version})
+    assert [path.name for path in tmp_path.iterdir()] == ["encoder"]
+    assert json.loads((tmp_path / "encoder" / "encoder.json").read_text())["export_version"] == 2
 
 
 def test_encoder_runs_in_the_rasa_environment_with_the_same_vectors(folder: Path) -> None:
