@@ -116,6 +116,7 @@ def read_document(path: Path) -> Imported:
         raise ImportSourceError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB. Save only the article.")
     if not raw.strip():
         raise ImportSourceError(f"{path}: empty. Save the page again.")
+    _check_kind(path, raw)
     found = reader(path, raw)
     if not any(block.words for block in found.blocks if block.kind != "heading"):
         raise ImportSourceError(
@@ -123,6 +124,13 @@ def read_document(path: Path) -> Imported:
         )
     title = found.title if len(found.title) >= 3 else _title_from(path)
     return Imported(title, found.blocks, found.address, found.site, found.published, found.dropped)
+
+
+def _check_kind(path: Path, raw: bytes) -> None:
+    """Refuse a file of pages or a packed one under the name of another kind, whose bytes would be read as words."""
+    for start, kinds in _STARTS.items():
+        if raw.startswith(start) and path.suffix.lower() not in kinds:
+            raise ImportSourceError(f"{path}: its name does not fit what it holds. Rename it to end in {kinds[0]}.")
 
 
 def _check(text: str, path: Path) -> None:
@@ -183,4 +191,5 @@ READERS: dict[str, Callable[[Path, bytes], Imported]] = {
     ".docx": _read_docx,
     ".pdf": _read_pdf,
 }
+_STARTS = {b"%PDF-": (".pdf",), b"PK\x03\x04": (".docx",)}
 _KINDS = "HTML, Markdown, text, DOCX or PDF"

@@ -54,6 +54,40 @@ class Imported:
     """What was left out as navigation, form, footer or promotion, for whoever wants to look."""
 
 
+BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆◇❖➢➤►▶✓✔✅\u00b7\u2043∙]\ufe0e?\ufe0f?\s*|[-*\u2013—+]\s+|o\s{2,})(?=\S)")
+"""A bullet that somebody typed."""
+NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
+"""The number of a list item, typed."""
+
+
+def typed_item(line: str) -> Block | None:
+    """A line with a typed bullet or number as a list item, else None.
+
+    Example:
+        >>> typed_item("2) Stand up").text
+        'Stand up'
+    """
+    bullet = BULLET.match(line)
+    if bullet:
+        return Block("item", line[bullet.end() :])
+    number = NUMBER.match(line)
+    return Block("item", line[number.end() :], number=int(number[1])) if number else None
+
+
+def typed_lists(blocks: Sequence[Block]) -> list[Block]:
+    """Paragraphs with typed bullets, and runs of paragraphs with typed numbers, as the lists that they are."""
+    found = [typed_item(block.text) if block.kind == "paragraph" else None for block in blocks]
+    made: list[Block] = []
+    for position, (block, item) in enumerate(zip(blocks, found, strict=True)):
+        beside = (found[i] for i in (position - 1, position + 1) if 0 <= i < len(found))
+        in_run = item is not None and any(
+            other is not None and item.number is not None and abs((other.number or -9) - item.number) == 1
+            for other in beside
+        )
+        made.append(item if item is not None and (item.number is None or in_run) else block)
+    return made
+
+
 def one_line(text: str) -> str:
     """Text without invisible characters, on one line, with single spaces."""
     return " ".join(normalise(text).translate(_VARIANTS).split())

@@ -13,7 +13,7 @@ from docx.opc.exceptions import PackageNotFoundError
 from docx.oxml.ns import qn
 
 from knowledge.errors import ImportSourceError
-from knowledge.importers.blocks import Block, Imported, one_line
+from knowledge.importers.blocks import Block, Imported, one_line, typed_lists
 from knowledge.importers.selecting import looks_like_title, select
 
 MAX_UNPACKED = 300_000_000
@@ -31,7 +31,7 @@ def read_docx(raw: bytes, *, name: str) -> Imported:
     """
     document = _opened(raw, name)
     lists = _Lists(document)
-    blocks = list(_blocks(document.element.body, document, lists))
+    blocks = typed_lists(list(_blocks(document.element.body, document, lists)))
     core = document.core_properties
     title = next((block.text for block in blocks if block.kind == "heading" and block.level == 0), "")
     blocks = [block for block in blocks if not (block.kind == "heading" and block.level == 0 and block.text == title)]
@@ -119,7 +119,7 @@ def _blocks(parent: Element, document: WordDocument, lists: _Lists) -> Iterator[
     carried = ""
     for node in _children(parent):
         if node.tag == qn("w:tbl"):
-            yield from _table(node)
+            yield from _table(node, document, lists)
         elif node.tag == qn("w:p"):
             text = carried + _text(node)
             if _mark_deleted(node):
@@ -228,16 +228,22 @@ def _is_bold(run: Element) -> bool:
     return bold is not None and (bold.get(qn("w:val")) or "1") not in ("0", "false", "off")
 
 
-def _table(node: Element) -> Iterator[Block]:
-    rows = []
-    for row in node.iter(qn("w:tr")):
-        properties = row.find(qn("w:trPr"))
-        if properties is not None and properties.find(qn("w:del")) is not None:
-            continue
-        cells = tuple(one_line(" ".join(_text(p) for p in cell.iter(qn("w:p")))) for cell in row.iter(qn("w:tc")))
-        if any(cells):
-            rows.append(cells)
-    if rows and max(map(len, rows)) == 1:
-        yield from (Block("paragraph", row[0]) for row in rows)
-    elif rows:
-        yield Block("table", rows=tuple(rows))
+def _table(node: Element, document: WordDocument, lists: _Lists) -> Iterator[Block]:
+    rows = [_own(row, "w:tc", "w:tr") for row in _own(node, "w:tr", "w:tbl") if not _row_deleted(row)]
+    if len(rows) < 2 or max(map(len, rows)) < 2:  # one row or one column only places things on the page
+        for cell in (cell for row in rows for cell in row):
+            yield from _blocks(cell, document, lists)
+        return
+    words = [tuple(one_line(" ".join(_text(p) for p in cell.iter(qn("w:p")))) for cell in row) for row in rows]
+    if any(any(row) for row in words):
+        yield Block("table", rows=tuple(row for row in words if any(row)))
+
+
+def _own(parent: Element, tag: str, parent_tag: str) -> list[Element]:
+    """The rows of a table or the cells of a row, without those of a table inside it."""
+    return [node for node in parent.iter(qn(tag)) if next(node.iterancestors(qn(parent_tag))) is parent]
+
+
+def _row_deleted(row: Element) -> bool:
+    properties = row.find(qn("w:trPr"))
+    return properties is not None and properties.find(qn("w:del")) is not None

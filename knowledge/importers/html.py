@@ -18,7 +18,7 @@ import trafilatura
 from lxml import etree
 
 from knowledge.errors import ImportSourceError
-from knowledge.importers.blocks import Block, Imported, one_line
+from knowledge.importers.blocks import Block, Imported, one_line, typed_lists
 from knowledge.importers.decoding import decode
 from knowledge.importers.furniture import is_part_of_page
 from knowledge.importers.htmlblocks import BLOCKS, blocks_of
@@ -74,7 +74,7 @@ def read_html(raw: bytes, *, name: str) -> Imported:
     body = page.find("body") if page.find("body") is not None else page
     _prune(body)
     container = _container(body, _article_texts(body))
-    blocks = _unfolded(list(blocks_of(container)))
+    blocks = typed_lists(_unfolded(list(blocks_of(container))))
     title = found.title or _first_heading(blocks) or _first_heading(list(blocks_of(body)))
     chosen = select(blocks, title=title, whole_page=True)
     return Imported(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from knowledge.importers.blocks import Block, one_line
+from knowledge.importers.blocks import Block, one_line, typed_item
 from knowledge.importers.selecting import looks_like_title
 
 Element = Any
@@ -15,8 +15,6 @@ HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCK_TAGS = """address article blockquote body center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5
     h6 header hr li main ol p pre section summary table tbody td tfoot th thead tr ul"""
 BLOCKS = frozenset(_BLOCK_TAGS.split())
-_BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆➢➤►▶✓✔✅\u00b7\u2043∙]\ufe0e?\ufe0f?\s*|[-*\u2013—]\s+)(?=\S)")
-_NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
 _BREAK = "\x1e"
 DEEPEST = 200
 
@@ -118,7 +116,7 @@ def _paragraphs(text: str, *, bold: bool) -> Iterator[Block]:
     """Paragraphs of running text; two line breaks part them, and lines with bullets of their own are items."""
     for piece in re.split(rf"(?:\s*{_BREAK}\s*){{2,}}", text):
         lines = [line for line in map(one_line, piece.split(_BREAK)) if line]
-        marked = [_item(line) for line in lines]
+        marked = [typed_item(line) for line in lines]
         if not any(marked) or (len(lines) == 1 and marked[0] and marked[0].number is not None):
             joined = " ".join(lines)
             if joined:
@@ -130,14 +128,6 @@ def _paragraphs(text: str, *, bold: bool) -> Iterator[Block]:
 
 def _is_heading(text: str) -> bool:
     return looks_like_title(text) and len(text.split()) <= 14
-
-
-def _item(line: str) -> Block | None:
-    bullet = _BULLET.match(line)
-    if bullet:
-        return Block("item", line[bullet.end() :])
-    number = _NUMBER.match(line)
-    return Block("item", line[number.end() :], number=int(number[1])) if number else None
 
 
 def _list(element: Element, level: int, depth: int) -> Iterator[Block]:

@@ -118,11 +118,14 @@ def _in_item(node: SyntaxTreeNode, level: int) -> Iterator[Block]:
 def _html(content: str) -> Iterator[Block]:
     if not re.sub(r"<!--.*?-->", "", content, flags=re.DOTALL).strip():
         return
+    import lxml.etree
     import lxml.html  # only a text with HTML in it needs this
 
     from knowledge.importers.htmlblocks import blocks_of
 
-    yield from blocks_of(lxml.html.fragment_fromstring(content, create_parent="div"))
+    element = lxml.html.fragment_fromstring(content, create_parent="div")
+    lxml.etree.strip_elements(element, "script", "style", with_tail=False)
+    yield from blocks_of(element)
 
 
 def _inline(node: SyntaxTreeNode) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pypdf.errors import PyPdfError
 from knowledge.errors import ImportSourceError
 from knowledge.importers.blocks import Block, Imported, one_line
 from knowledge.importers.selecting import looks_like_title, select
+
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it tells of each flaw of a file; ours says what matters
 
 MAX_PAGES = 500
 _BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆➢➤►▶✓✔\u00b7\u2043∙\uf0b7\uf0a7]\s*|[-*\u2013]\s+)(?=\S)")

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from knowledge.cleaner import normalise
-from knowledge.importers.blocks import Block, one_line
+from knowledge.importers.blocks import BULLET, NUMBER, Block, one_line
 from knowledge.importers.selecting import is_prose, looks_like_title
 
-_BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆◇❖➢➤►▶✓✔✅\u00b7\u2043∙]\ufe0e?\ufe0f?\s*|[-*\u2013—+]\s+|o\s{2,})(?=\S)")
 _LONE_BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆◇❖➢➤►▶✓✔✅\u00b7\u2043∙]\ufe0e?\ufe0f?|[-*\u2013+])$")
-_NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
 _ENDED = re.compile(r"[.!?:;…][\"'”\u2019)\]]*$")
 WRAPPED = (45, 125)
 """Files whose lines are broken by hand or by a mail program are this wide, in characters."""
@@ -88,7 +86,7 @@ def _width(lines: list[_Line], position: int) -> int:
 def _continues(above: _Line, last_raw: str, line: _Line, width: int) -> bool:
     if above.cells or above.text.startswith("# "):
         return False
-    if (_BULLET.match(above.text) or _NUMBER.match(above.text)) and line.indent > above.indent:
+    if (BULLET.match(above.text) or NUMBER.match(above.text)) and line.indent > above.indent:
         return True
     if line.text[:1].islower() and not _ENDED.search(last_raw) and len(last_raw) >= 30:
         return True
@@ -98,7 +96,7 @@ def _continues(above: _Line, last_raw: str, line: _Line, width: int) -> bool:
 
 
 def _starts_item(text: str) -> bool:
-    return bool(_BULLET.match(text) or _NUMBER.match(text))
+    return bool(BULLET.match(text) or NUMBER.match(text))
 
 
 def _block(line: _Line) -> Block:
@@ -109,10 +107,10 @@ def _block(line: _Line) -> Block:
         return Block(
             "heading", line.text[marked.end() :].rstrip("# "), level=max(2, len(marked[0].strip())), gap=line.gap
         )
-    bullet = _BULLET.match(line.text)
+    bullet = BULLET.match(line.text)
     if bullet:
         return Block("item", line.text[bullet.end() :], level=line.indent // 2, gap=line.gap)
-    number = _NUMBER.match(line.text)
+    number = NUMBER.match(line.text)
     if number:
         return Block("item", line.text[number.end() :], level=line.indent // 2, number=int(number[1]), gap=line.gap)
     return Block("paragraph", line.text, gap=line.gap)

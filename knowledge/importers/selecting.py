@@ -86,13 +86,19 @@ def looks_like_title(text: str) -> bool:
         (True, False)
     """
     words = text.split()
-    if not words or len(text) > 110 or len(words) > 16 or not re.match(r"[\"“\u2018'(]?[A-Z0-9¿]", text):
+    if not words or len(text) > 110 or len(words) > 16 or not _opens_as_title(text):
         return False
-    if text[-1] in ".,;:!…" or not re.search(r"[A-Za-z]{2}", text):
+    if text[-1] in ".,;:!…" or not re.search(r"[^\W\d_]{2}", text):
         return False
     long = [word for word in words if len(word) > 3 and word[0].isalpha()]
     capitals = sum(word[0].isupper() for word in long)
     return len(words) <= 11 or text[-1] == "?" or capitals * 10 >= len(long) * 6
+
+
+def _opens_as_title(text: str) -> bool:
+    """With a capital or a number; a script that has no capitals may open as it likes."""
+    first = re.sub(r"^[\"“\u2018'(¿]", "", text)[:1]
+    return first.isdigit() or (first.isalpha() and not first.islower())
 
 
 def _same(left: str, right: str) -> bool:

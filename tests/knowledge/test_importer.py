@@ -206,6 +206,23 @@ def test_a_file_without_an_article_is_refused_with_the_reason(
     assert not list(articles.glob("*")) if articles.exists() else True
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "ending"),
+    [("page.html", b"%PDF-1.7\n", ".pdf"), ("notes.txt", b"PK\x03\x04", ".docx"), ("a.pdf", b"PK\x03\x04", ".docx")],
+)
+def test_a_file_under_the_name_of_another_kind_is_refused(
+    tmp_path: Path, articles: Path, name: str, start: bytes, ending: str
+) -> None:
+    (tmp_path / name).write_bytes(start + b"A pillow can be too high. Words of no article.")
+    with pytest.raises(ImportSourceError, match=rf"{name}: its name does not fit .* Rename it to end in \{ending}"):
+        import_document(tmp_path / name, articles, today=TODAY)
+
+
+def test_a_title_in_a_script_without_capitals_is_kept(tmp_path: Path, articles: Path) -> None:
+    page = write(tmp_path, "kissen.txt", "כריות רכות\n\nכרית יכולה להיות גבוהה מדי. נסו אחת נמוכה יותר בלילה.\n")
+    assert body_of(import_document(page, articles, today=TODAY).article).startswith("## כריות רכות\n")
+
+
 def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path, articles: Path) -> None:
     path = tmp_path / "huge.txt"
     with path.open("wb") as file:

@@ -84,6 +84,39 @@ def test_docx_keeps_what_was_inserted_and_drops_what_was_deleted(document: Any, 
     assert [block.text for block in found.blocks] == ["A pillow may help you sleep."]
 
 
+def test_docx_takes_bullets_and_numbers_that_were_typed_for_lists(document: Any, tmp_path: Path) -> None:
+    for line in ("Look for:", "• a soft cover", "- a zip", "Then:", "1) Shake it.", "2) Air it.", "3. Sleep well."):
+        document.add_paragraph(line)
+    document.add_paragraph("It can last for years.")
+    document.add_paragraph("10. That is how many years it may last.")
+    assert read_document(saved(document, tmp_path)).blocks == (
+        Block("paragraph", "Look for:"),
+        Block("item", "a soft cover"),
+        Block("item", "a zip"),
+        Block("paragraph", "Then:"),
+        Block("item", "Shake it.", number=1),
+        Block("item", "Air it.", number=2),
+        Block("item", "Sleep well.", number=3),
+        Block("paragraph", "It can last for years."),
+        Block("paragraph", "10. That is how many years it may last."),
+    )
+
+
+def test_docx_reads_a_table_that_only_places_text_as_text(document: Any, tmp_path: Path) -> None:
+    placed = document.add_table(rows=1, cols=2)
+    placed.cell(0, 0).text = "A pillow can be too high."
+    placed.cell(0, 0).add_paragraph("A flat one can be too low.")
+    inner = placed.cell(0, 1).add_table(rows=2, cols=2)
+    for row, words in enumerate((("Side", "Height"), ("left", "low"))):
+        for column, word in enumerate(words):
+            inner.cell(row, column).text = word
+    assert read_document(saved(document, tmp_path)).blocks == (
+        Block("paragraph", "A pillow can be too high."),
+        Block("paragraph", "A flat one can be too low."),
+        Block("table", rows=(("Side", "Height"), ("left", "low"))),
+    )
+
+
 def test_docx_joins_paragraphs_whose_break_was_deleted(document: Any, tmp_path: Path) -> None:
     first = document.add_paragraph("A pillow that ")
     mark, deleted = OxmlElement("w:rPr"), OxmlElement("w:del")
@@ -204,6 +237,8 @@ Look for:
 <div class="note"><p>Air it <b>daily</b>.</p></div>
 
 <!-- a note to the editor -->
+
+<script>track("pillows")</script>
 
 [^1]: Seen in a shop.
 """

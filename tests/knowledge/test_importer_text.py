@@ -209,6 +209,7 @@ def test_single_line_breaks_between_blocks_are_enough(tmp_path: Path) -> None:
         "Home | Blog | Contact",
         "All rights reserved",
         "By Dana Reed, RN",
+        "Posted by admin on March 3, 2023 in Sleep | 0 comments",
         "June 3, 2020",
         "Posted on 3 June 2020 by Dana",
         "Share on Facebook",
