@@ -22,6 +22,7 @@ from knowledge.settings import KnowledgeSettings
 
 if TYPE_CHECKING:
     from knowledge.answering import AnswerService
+    from knowledge.importer import ImportResult
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "paths", nargs="+", type=Path, help="HTML, Markdown, text, DOCX or PDF files, or folders of them"
     )
     importing.add_argument("--address", help="web address the document was saved from (one file only)")
+    importing.add_argument("--dropped", action="store_true", help="list every line that was left out")
     checking = command("check", _check, "lint the articles and say where each passage stands")
     checking.add_argument("--json", action="store_true", help="one JSON object a finding")
     reviewing = command("review", _review, "walk through the passages that wait for a reviewer's decision")
@@ -90,10 +92,17 @@ def _import(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
                 failed += 1
                 _print_beside(bar, f"error: {error}")
             else:
-                _print_beside(bar, f"{result.status}: {result.article}" + (f"\n{result.diff}" if result.diff else ""))
+                _print_beside(bar, _import_report(result, every_line=options.dropped))
             bar.advance(task)
     print(f"{len(paths) - failed} imported, {failed} failed. Next: `python -m knowledge check`, then `review`.")
     return 1 if failed else 0
+
+
+def _import_report(result: ImportResult, *, every_line: bool) -> str:
+    left_out = f" ({len(result.dropped)} left out: menus, forms, offers)" if result.dropped else ""
+    lines = [f"{result.status}: {result.article}{left_out}"]
+    lines += [f"  left out: {line}" for line in result.dropped if every_line]
+    return "\n".join([*lines, *([result.diff] if result.diff else [])])
 
 
 def _check(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
@@ -126,14 +135,15 @@ def _check(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
 
 def _review(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     from knowledge.builder import read_standings
-    from knowledge.linter import blocking
+    from knowledge.linter import blocking, lint
     from knowledge.reviewing import SAMPLE_REVIEWER, Reviewer, approved_wordings, decide, queue, walk
     from knowledge.vetting import Ledger
 
     now = datetime.now(UTC)
     ledger = Ledger(settings.approvals)
     found = read_standings(settings, _today(settings))
-    blocked = blocking(settings, _today(settings))
+    findings = lint(settings, _today(settings))
+    blocked = blocking(settings, findings)
     open_ones = [standing for standing in found if standing.passage.id not in blocked]
     for passage_id in sorted(blocked):
         print(f"{passage_id}: cannot be approved while `check` shows an error for it")
@@ -152,13 +162,16 @@ def _review(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
             )
         reviewer = Reviewer(options.reviewer, options.credential)
         words = approved_wordings(settings)
-        made = walk(open_ones, ledger, reviewer, ask=input, show=print, approved_words=words, now=now)
+        made = walk(
+            open_ones, ledger, reviewer, ask=input, show=print, approved_words=words, findings=findings, now=now
+        )
     print(f"{made} decisions recorded. Next: `python -m knowledge build`.")
     return 0
 
 
 def _build(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     from knowledge.builder import build
+    from knowledge.vetting import expiring
 
     del options
     today = _today(settings)
@@ -173,6 +186,10 @@ def _build(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
         print(
             "not served: " + ", ".join(f"{count} {status}" for status, count in sorted(out.items())) + "; see `check`"
         )
+    soon = expiring(report.standings, today)
+    if soon:
+        first = min(standing.approval.expires for standing in soon if standing.approval)
+        print(f"{len(soon)} approvals run out within 60 days, the first on {first}; see `check`")
     if not report.passages:
         mode = load_clinic(settings.clinic).content_mode
         print(f"warning: no approved passage in {mode} mode, so nothing clinical will be answered", file=sys.stderr)

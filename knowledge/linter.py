@@ -126,9 +126,9 @@ def lint(settings: KnowledgeSettings, today: date) -> list[Finding]:
     return findings + _duplicates(passages, settings.encoder)
 
 
-def blocking(settings: KnowledgeSettings, today: date) -> set[str]:
+def blocking(settings: KnowledgeSettings, findings: Sequence[Finding]) -> set[str]:
     """Ids of the passages that cannot be approved: an error of their own, or one of their article's."""
-    places = {finding.place for finding in lint(settings, today) if finding.level == "error"}
+    places = {finding.place for finding in findings if finding.level == "error"}
     blocked = {place for place in places if "#" in place}
     for slug in places - blocked:
         try:

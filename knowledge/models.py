@@ -87,8 +87,12 @@ class Passage:
     @property
     def content_hash(self) -> str:
         """SHA-256 of every word a patient can be shown from this passage: heading, text and simpler wording."""
-        shown = "\x1f".join((self.heading, self.text, self.simple))
-        return hashlib.sha256(shown.encode("utf-8")).hexdigest()
+        return content_hash(self.heading, self.text, self.simple)
+
+
+def content_hash(heading: str, text: str, simple: str) -> str:
+    """The hash that an approval is of."""
+    return hashlib.sha256("\x1f".join((heading, text, simple)).encode("utf-8")).hexdigest()
 
 
 Decision = Literal["approved", "rejected", "withdrawn"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from knowledge.errors import IndexArtifactError
+from knowledge.errors import IndexArtifactError, LedgerError
+from knowledge.files import locked
 from knowledge.index import load_current
-from knowledge.models import Approval, Decision, Passage
+from knowledge.linter import Finding
+from knowledge.models import Approval, Decision, Passage, content_hash
 from knowledge.settings import KnowledgeSettings
 from knowledge.vetting import Ledger, Standing
 
@@ -56,17 +59,52 @@ def decide(
 
 def shown_words(passage: Passage) -> str:
     """Everything that an approval covers, as the reviewer sees it."""
-    simple = f"\n\nSaid more simply:\n{passage.simple}" if passage.simple else ""
-    return f"{passage.heading}\n\n{passage.text}{simple}"
+    return _shown(passage.heading, passage.text, passage.simple)
+
+
+def _shown(heading: str, text: str, simple: str) -> str:
+    return f"{heading}\n\n{text}" + (f"\n\nSaid more simply:\n{simple}" if simple else "")
+
+
+class Wordings:
+    """What reviewers approved, word for word, so that a later change can be shown to them against it.
+
+    A file beside the ledger; each line is found by its hash, which is that of its own words. It only helps to review:
+    what is served depends on the ledger alone.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.path = ledger.path.with_suffix(".texts.jsonl")
+
+    def add(self, passage: Passage) -> None:
+        """Keep a passage's present wording."""
+        entry = {"heading": passage.heading, "text": passage.text, "simple": passage.simple}
+        with locked(self.path.with_suffix(".lock")), self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def read(self) -> dict[str, str]:
+        """Every wording by its hash."""
+        lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.exists() else []
+        entries = [json.loads(line) for line in lines if line]
+        return {content_hash(**entry): _shown(**entry) for entry in entries}
 
 
 def approved_wordings(settings: KnowledgeSettings) -> Callable[[Standing], str | None]:
-    """How a changed passage read when it was last approved, as far as the index that serves still holds it."""
+    """How a changed passage read when it was last approved: as the reviewer saw it, or as the index that serves holds it.
+
+    Raises:
+        LedgerError: If the file of wordings cannot be read.
+    """
     try:
         served = load_current(settings.build, encoder=None).passages
     except IndexArtifactError:
         served = ()
     wordings = {vetted.passage.content_hash: shown_words(vetted.passage) for vetted in served}
+    kept = Wordings(Ledger(settings.approvals))
+    try:
+        wordings |= kept.read()
+    except (ValueError, TypeError) as error:
+        raise LedgerError(f"{kept.path}: a line cannot be read. Restore the file, or delete it.") from error
     return lambda standing: wordings.get(standing.last_approved.content_hash) if standing.last_approved else None
 
 
@@ -83,6 +121,7 @@ def walk(
     ask: Callable[[str], str],
     show: Callable[[str], object],
     approved_words: Callable[[Standing], str | None],
+    findings: Sequence[Finding] = (),
     now: datetime,
 ) -> int:
     """Walk the queue with a person; each decision is written at once, so that nothing is lost when they stop.
@@ -94,18 +133,23 @@ def walk(
         ask: Prompts for one line.
         show: Prints a text.
         approved_words: The last approved wording of a passage where it is still known.
+        findings: What the linter found; each passage's own and its article's are shown with it.
         now: The time of the decisions.
 
     Returns:
         How many decisions were made.
     """
+    kept = Wordings(ledger)
     decided = 0
     waiting = queue(standings)
     for number, standing in enumerate(waiting, start=1):
         passage = standing.passage
         show(f"\n[{number}/{len(waiting)}] {passage.id} ({standing.status})\n\n{shown_words(passage)}\n")
         show("Sources: " + "; ".join(f"{s.name} ({s.year})" for s in passage.sources))
-        before = approved_words(standing)
+        for finding in findings:
+            if finding.place in (passage.id, passage.article):
+                show(str(finding))
+        before = approved_words(standing) if standing.status == "changed" else None
         if before is not None:
             show("Changed since it was last approved:\n" + difference(before, shown_words(passage)))
         choice = ask("Approve, reject, skip or quit? [a/r/s/q] ").strip().lower()
@@ -115,4 +159,6 @@ def walk(
             note = ask("Note (may be empty): ").strip()
             decision: Decision = "approved" if choice == "a" else "rejected"
             decided += ledger.append([decide(passage, decision, reviewer, note=note, now=now)])
+            if decision == "approved":
+                kept.add(passage)
     return decided

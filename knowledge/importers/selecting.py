@@ -49,7 +49,7 @@ def select(blocks: Sequence[Block], *, title: str = "", whole_page: bool = True)
     """
     dropped: list[str] = []
     start, found_title = _start(blocks, title) if whole_page else _document_start(blocks, title)
-    dropped += [block.text for block in blocks[:start] if block.text]
+    dropped += [block.text for block in blocks[:start] if block.text and not _same(block.text, found_title)]
     kept = _body(list(blocks[start:]), dropped, whole_page=whole_page)
     kept = (
         [block for block in kept if not (block.kind == "heading" and _same(block.text, found_title))] if kept else kept

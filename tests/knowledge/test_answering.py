@@ -12,7 +12,7 @@ import pytest
 from knowledge import builder
 from knowledge.answering import AnswerService, answer_as_json, refusal_as_json
 from knowledge.encoder import SentenceEncoder
-from knowledge.errors import IndexArtifactError, KnowledgeError
+from knowledge.errors import IndexArtifactError, KnowledgeError, LedgerError
 from knowledge.models import DISCLAIMER, SAMPLE_NOTICE, Answer, Refusal
 from knowledge.settings import KnowledgeSettings
 from knowledge.vetting import Ledger
@@ -21,6 +21,7 @@ from tests.knowledge.content import (
     SAMPLE,
     FakeEmbedder,
     approve,
+    edit,
     knowledge_base,
     real_encoder,
     real_manifest,
@@ -191,6 +192,46 @@ def test_approval_that_ran_out_since_the_build_is_not_served(copy: KnowledgeSett
         shown = [v.passage.id for v in outcome.passages] if isinstance(outcome, Answer) else []
         offered = outcome.related if isinstance(outcome, Answer) else outcome.nearest
         assert "glass#1" not in [*shown, *(suggestion.passage for suggestion in offered)]
+
+
+def says(service: AnswerService, words: str) -> bool:
+    """Whether any answer or button of the service holds these words."""
+    outcomes = [service.ask(question) for question in (*REEF, *GLASS)]
+    shown = [f"{v.passage.heading} {v.passage.text}" for o in outcomes if isinstance(o, Answer) for v in o.passages]
+    offered = [s.question for o in outcomes for s in (o.related if isinstance(o, Answer) else o.nearest)]
+    assert shown
+    return words in " ".join(shown + offered)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("How is window glass made?", "How is bottle glass made?"), ("melt in a furnace", "melt in a forge")],
+    ids=["heading", "text"],
+)
+def test_changed_words_are_not_served_until_they_are_approved(copy: KnowledgeSettings, before: str, after: str) -> None:
+    edit(copy.articles / "glass.md", before, after)
+    rebuild(copy, TODAY)
+    assert not says(AnswerService.open(copy), before)
+    assert not says(AnswerService.open(copy), after)
+    approve(copy, only=lambda p: p.id == "glass#1")
+    rebuild(copy, TODAY)
+    assert says(AnswerService.open(copy), after)
+
+
+def test_tampered_ledger_gets_nothing_served(copy: KnowledgeSettings) -> None:
+    edit(copy.articles / "glass.md", "melt in a furnace", "melt in a forge")
+    new = next(s.passage for s in builder.read_standings(copy, TODAY) if s.passage.id == "glass#1")
+    old = next(d for d in Ledger(copy.approvals).read() if d.passage == "glass#1")
+    edit(copy.approvals, old.content_hash, new.content_hash)
+    with pytest.raises(LedgerError, match="was edited after it was written"):
+        rebuild(copy, TODAY)
+    assert not says(AnswerService.open(copy), "forge")
+    shutil.rmtree(copy.build / (copy.build / "CURRENT").read_text().strip())
+    (copy.build / "CURRENT").unlink()
+    with pytest.raises(LedgerError, match="was edited after it was written"):
+        rebuild(copy, TODAY)
+    with pytest.raises(IndexArtifactError, match="CURRENT: missing"):
+        AnswerService.open(copy)
 
 
 def test_live_mode_serves_no_sample_approval_even_from_an_index_built_in_demo_mode(copy: KnowledgeSettings) -> None:

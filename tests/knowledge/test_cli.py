@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress, TaskID
 
 from knowledge import builder
 from knowledge.__main__ import main
@@ -278,6 +279,85 @@ def test_search_shows_scores_best_first(built: KnowledgeSettings, capsys: pytest
     assert "chairs#1" in rows[0]
     scores = [float(row.split()[0]) for row in rows]
     assert scores == sorted(scores, reverse=True)
+
+
+PAGE = "# About ladders\n\n## Is a ladder safe?\n\nYes, on flat ground. Hold it well.\n\n## How tall?\n\nAs tall as you need.\n"
+
+
+def test_import_of_a_changed_page_keeps_only_approvals_of_unchanged_passages(
+    settings: KnowledgeSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "ladders.md"
+    page.write_text(PAGE)
+    assert main(["import", str(page)]) == 0
+    approve(settings)
+    assert main(["build"]) == 0
+    page.write_text(PAGE.replace("on flat ground", "on dry and flat ground"))
+    capsys.readouterr()
+    assert main(["import", str(page)]) == 0
+    said = capsys.readouterr().err
+    assert f"updated: {settings.articles / 'ladders.md'}" in said
+    assert "-Yes, on flat ground. Hold it well." in said
+    assert "+Yes, on dry and flat ground. Hold it well." in said
+    assert main(["build"]) == 0
+    assert "not served: 1 changed" in capsys.readouterr().out
+    assert {id for id in load_current(settings.build, encoder=None).by_id if "ladders" in id} == {"ladders#2"}
+
+
+def test_import_of_hundreds_tells_of_each_bad_file_and_takes_the_rest(
+    settings: KnowledgeSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[float, float | None]] = []
+    real = Progress.advance
+
+    def advance(self: Progress, task: TaskID, advance: float = 1) -> None:
+        real(self, task, advance)
+        steps.append((self.tasks[0].completed, self.tasks[0].total))
+
+    monkeypatch.setattr(Progress, "advance", advance)
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    for number in range(300):
+        (pages / f"ladder-{number:03}.md").write_text(PAGE.replace("ladders", f"ladder {number}"))
+    (pages / "ladder-117.md").write_bytes(b"%PDF-1.7 words")
+    (pages / "ladder-203.md").write_text("")
+    assert main(["import", str(pages)]) == 1
+    said = capsys.readouterr()
+    assert "298 imported, 2 failed." in said.out
+    assert "error: " + str(pages / "ladder-117.md") in said.err
+    assert "error: " + str(pages / "ladder-203.md") in said.err
+    assert len(list(settings.articles.glob("ladder-*.md"))) == 298
+    assert steps == [(number, 300) for number in range(1, 301)]
+
+
+def test_import_lists_what_it_left_out_when_asked(
+    settings: KnowledgeSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "ladders.md"
+    page.write_text(PAGE + "\nCall us today to order your own ladder!\n")
+    main(["import", str(page)])
+    assert "ladders.md (1 left out: menus, forms, offers)" in capsys.readouterr().err
+    main(["import", str(page), "--dropped"])
+    assert "  left out: Call us today to order your own ladder!" in capsys.readouterr().err
+
+
+def test_build_announces_approvals_that_run_out(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approve(settings, only=lambda p: p.article == "chairs", expires=TODAY + timedelta(days=59))
+    approve(settings, only=lambda p: p.article == "kettles", expires=TODAY + timedelta(days=90))
+    assert main(["build"]) == 0
+    first = TODAY + timedelta(days=59)
+    assert f"1 approvals run out within 60 days, the first on {first}; see `check`" in capsys.readouterr().out
+
+
+def test_review_shows_the_linters_warnings(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(settings.articles / "kettles.md", "sings when the steam is fast", "has a deadly hiss")
+    monkeypatch.setattr("builtins.input", lambda prompt: "s")
+    assert main(["review", "--reviewer", "Robin Example"]) == 0
+    assert 'warning: kettles#2: "deadly" in' in capsys.readouterr().out
 
 
 def test_import_leaves_drafts_that_wait_and_tells_of_bad_files(

@@ -170,7 +170,7 @@ def test_everything_around_the_article_is_left_out(tmp_path: Path) -> None:
 def test_a_text_without_any_page_around_it_is_kept_whole(tmp_path: Path) -> None:
     text = "Warm hands\n\nGloves help. So does tea.\n\nWhat else?\n\n- socks\n- soup\n"
     found = read(tmp_path, text)
-    assert found.dropped == ("Warm hands",)
+    assert (found.title, found.dropped) == ("Warm hands", ())
     assert [b.text for b in found.blocks] == ["Gloves help. So does tea.", "What else?", "socks", "soup"]
 
 

@@ -251,3 +251,16 @@ def test_index_is_exact_up_to_its_limit_and_a_graph_above(monkeypatch: pytest.Mo
     assert graph.ntotal == 50
     similarity = (vectors[rows[:, 0]] * vectors).sum(axis=1)
     np.testing.assert_allclose(similarity, 1.0, atol=1e-5)
+
+
+def test_graph_finds_what_exact_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = np.random.default_rng(7)
+    topics = dice.standard_normal((200, 384))
+    near = topics[dice.integers(0, 200, 6_000)] + 1.5 * dice.standard_normal((6_000, 384))
+    rows = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    vectors, questions = rows[:-200], rows[-200:]
+    _, exact = dense_index(vectors).search(questions, 10)
+    monkeypatch.setattr(index, "FLAT_UP_TO", 1_000)
+    _, found = dense_index(vectors).search(questions, 10)
+    recall = np.mean([len(set(one) & set(other)) / 10 for one, other in zip(exact, found, strict=True)])
+    assert recall >= 0.95, recall

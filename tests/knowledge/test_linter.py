@@ -75,7 +75,7 @@ def test_a_finding_reads_as_one_line() -> None:
 def test_a_clean_article_has_no_findings(settings: KnowledgeSettings) -> None:
     article(settings, "tea", CLEAN)
     assert lint(settings, TODAY) == []
-    assert blocking(settings, TODAY) == set()
+    assert blocking(settings, lint(settings, TODAY)) == set()
 
 
 def test_hard_text_is_an_error_and_easy_text_is_not() -> None:
@@ -229,7 +229,7 @@ def test_an_article_without_a_usable_source_is_an_error(settings: KnowledgeSetti
         ("error", "source", "nowhere"),
         ("error", "source", "unnamed"),
     ]
-    assert blocking(settings, TODAY) == {"none#1", "nowhere#1", "unnamed#1"}
+    assert blocking(settings, lint(settings, TODAY)) == {"none#1", "nowhere#1", "unnamed#1"}
 
 
 def test_a_source_that_no_section_cites_is_mentioned(settings: KnowledgeSettings) -> None:
@@ -261,7 +261,7 @@ def test_every_article_that_cannot_be_read_is_named(settings: KnowledgeSettings)
     article(settings, "two", CLEAN, colour="blue")
     article(settings, "tea", CLEAN)
     assert found(settings) == [("error", "article", "one"), ("error", "article", "two")]
-    assert blocking(settings, TODAY) == set()
+    assert blocking(settings, lint(settings, TODAY)) == set()
 
 
 def test_passages_that_repeat_one_another_are_mentioned(settings: KnowledgeSettings) -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from knowledge.builder import read_standings
+from knowledge.errors import LedgerError
 from knowledge.index import phrases_of, switch_current, write_artifact
-from knowledge.reviewing import approved_wordings, decide, difference, queue, shown_words, walk
+from knowledge.linter import Finding
+from knowledge.reviewing import Wordings, approved_wordings, decide, difference, queue, shown_words, walk
 from knowledge.settings import KnowledgeSettings
 from knowledge.vetting import Ledger, Standing, servable
 from knowledge.vocabulary import load_vocabulary
@@ -41,7 +43,7 @@ class Person:
     def show(self, text: str) -> None:
         self.shown.append(text)
 
-    def walks(self, settings: KnowledgeSettings) -> int:
+    def walks(self, settings: KnowledgeSettings, findings: Sequence[Finding] = ()) -> int:
         return walk(
             standings(settings),
             Ledger(settings.approvals),
@@ -49,6 +51,7 @@ class Person:
             ask=self.ask,
             show=self.show,
             approved_words=approved_wordings(settings),
+            findings=findings,
             now=NOW,
         )
 
@@ -132,6 +135,51 @@ def test_walk_shows_what_changed_since_the_last_approval(settings: KnowledgeSett
     assert "[1/1] kettles#1 (changed)" in shown
     assert "-Yes. A kettle works best when it holds water. Fill it to the line." in shown
     assert "+Yes. A kettle works best when it holds water. Fill it to the mark." in shown
+
+
+def test_walk_shows_what_changed_however_often_the_index_was_built_since(settings: KnowledgeSettings) -> None:
+    Person(["a", ""] * 3).walks(settings)
+    edit(settings.articles / "kettles.md", "to the line", "to the mark")
+    for _ in range(2):
+        build_index(settings)
+    person = Person(["r", "no"])
+    person.walks(settings)
+    assert "-Yes. A kettle works best when it holds water. Fill it to the line." in "\n".join(person.shown)
+    edit(settings.articles / "kettles.md", "to the mark", "to the brim")
+    build_index(settings)
+    person = Person(["s"])
+    person.walks(settings)
+    shown = "\n".join(person.shown)
+    assert "-Yes. A kettle works best when it holds water. Fill it to the line." in shown
+    assert "+Yes. A kettle works best when it holds water. Fill it to the brim." in shown
+
+
+def test_walk_shows_no_wording_but_the_one_that_was_approved(settings: KnowledgeSettings) -> None:
+    Person(["a", ""] * 3).walks(settings)
+    edit(settings.articles / "kettles.md", "to the line", "to the mark")
+    kept = Wordings(Ledger(settings.approvals)).path
+    kept.write_text(kept.read_text().replace("to the line", "to the moon"))
+    person = Person(["s"])
+    person.walks(settings)
+    assert "moon" not in "\n".join(person.shown)
+    kept.write_text("half a li")
+    with pytest.raises(LedgerError, match=r"approvals\.texts\.jsonl: a line cannot be read"):
+        approved_wordings(settings)
+
+
+def test_walk_shows_what_the_linter_says_of_a_passage_and_of_its_article(settings: KnowledgeSettings) -> None:
+    findings = [
+        Finding("warning", "fear", "kettles#1", "a frightening word"),
+        Finding("warning", "stale", "kettles", "review soon"),
+    ]
+    person = Person(["s"] * 3)
+    person.walks(settings, findings)
+    by_passage = "\n".join(person.shown).split("\n[")
+    assert [("a frightening word" in text, "review soon" in text) for text in by_passage[1:]] == [
+        (False, False),
+        (True, True),
+        (False, True),
+    ]
 
 
 def test_walk_works_without_an_index(settings: KnowledgeSettings) -> None:
