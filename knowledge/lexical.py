@@ -17,6 +17,9 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
 
 Floats = npt.NDArray[np.float32]
 
+ENOUGH = 4_000
+"""Passages that a query's rarest words must have found before its commoner words no longer add any."""
+
 
 def content_lemmas(text: str) -> list[str]:
     """Lower-case lemmas of a text's content words, in order: no stop words, no punctuation.
@@ -101,14 +104,20 @@ class LexicalMatch:
         return len(self._postings)
 
     def best(self, count: int) -> list[int]:
-        """Positions of the passages with the highest BM25 score, best first."""
-        rows = np.concatenate([rows for rows, _ in self._postings] or [np.zeros(0, dtype=np.int32)])
-        if not len(rows):
-            return []
-        values = np.concatenate([values for _, values in self._postings])
-        found, inverse = np.unique(rows, return_inverse=True)
-        totals = np.bincount(inverse, weights=values)
-        return [int(row) for row in found[np.argsort(-totals, kind="stable")[:count]]]
+        """Positions of the passages with the highest BM25 score, best first.
+
+        Exact as long as the query's rarer words stand in fewer than `ENOUGH` passages together. In an index so large that
+        they stand in more, common words only add to the scores of passages that rarer ones found: their lists are as
+        long as the index, and the cost of a query must not be.
+        """
+        found = np.zeros(0, dtype=np.int32)
+        for rows, values in sorted(self._postings, key=lambda posting: len(posting[0])):
+            if len(found) >= ENOUGH:
+                break
+            best = rows if len(rows) <= ENOUGH else rows[np.argpartition(-values, ENOUGH)[:ENOUGH]]
+            found = np.union1d(found, best)
+        positions = found.astype(np.int64)
+        return [int(row) for row in positions[np.argsort(-self.scores(positions), kind="stable")[:count]]]
 
     def scores(self, positions: npt.NDArray[np.int64]) -> Floats:
         """BM25 score of each of the passages."""
