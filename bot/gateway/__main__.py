@@ -1,4 +1,9 @@
-"""`python -m bot.gateway` runs the gateway; `python -m bot.gateway callbacks` lists callback requests for the staff."""
+"""The gateway and its callback requests.
+
+python -m bot.gateway                        run the gateway
+python -m bot.gateway callbacks              list the callback requests that wait, for the staff
+python -m bot.gateway callbacks --done 7 8   they were dealt with: list them no more
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,8 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -22,12 +29,16 @@ def main(arguments: list[str]) -> int:
     """Run one command; returns the exit status."""
     try:
         settings = GatewaySettings.from_env(os.environ)
-        if arguments == ["callbacks"]:
-            return _print_callbacks(settings)
-        if arguments:
-            print(__doc__, file=sys.stderr)
-            return 2
-        serve(settings)
+        match arguments:
+            case []:
+                serve(settings)
+            case ["callbacks"]:
+                _print_callbacks(settings)
+            case ["callbacks", "--done", *numbers] if numbers and all(number.isdecimal() for number in numbers):
+                _mark_done(settings, [int(number) for number in numbers])
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
     except KnowledgeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -51,14 +62,26 @@ def serve(settings: GatewaySettings) -> None:
     )
 
 
-def _print_callbacks(settings: GatewaySettings) -> int:
+@contextmanager
+def _callbacks(settings: GatewaySettings) -> Iterator[CallbackBox]:
     store = Store(settings.database_url)
     try:
-        for request in CallbackBox(store, settings.var / "callback.key", settings).requests():
-            print(json.dumps(request, ensure_ascii=False))
+        yield CallbackBox(store, settings.var / "callback.key", settings)
     finally:
         store.close()
-    return 0
+
+
+def _print_callbacks(settings: GatewaySettings) -> None:
+    with _callbacks(settings) as box:
+        for request in box.requests():
+            print(json.dumps(request, ensure_ascii=False))
+
+
+def _mark_done(settings: GatewaySettings, numbers: list[int]) -> None:
+    with _callbacks(settings) as box:
+        for number in numbers:
+            box.done(number)
+            print(f"callback request {number}: done")
 
 
 if __name__ == "__main__":

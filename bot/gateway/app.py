@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -48,7 +48,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         house = House.open(settings)
         app.state.house = house
-        sweeping = asyncio.create_task(house.sweep_forever())
+        running = [asyncio.create_task(work) for work in (house.sweep_forever(), house.callbacks.tell_forever())]
         telegram = TelegramFront(house) if settings.telegram_token else None
         app.state.telegram = telegram
         if telegram:
@@ -59,9 +59,9 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         finally:
             if telegram:
                 await telegram.stop()
-            sweeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeping
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
             await house.close()
 
     app = FastAPI(

@@ -222,7 +222,7 @@ class Conversations:
         if message.get("file_question"):
             await self._file_question(session_id)
         if isinstance(message.get("callback"), dict):
-            await asyncio.to_thread(self._callbacks.file, session_id, message["callback"])
+            await self._callbacks.file(session_id, message["callback"])
 
     async def _file_question(self, session_id: str) -> None:
         turns = await asyncio.to_thread(self._store.turns, session_id)

@@ -39,6 +39,8 @@ class House:
     dialogue: RasaClient
     signatures: Signatures
     conversations: Conversations
+    callbacks: CallbackBox
+    answers: httpx.AsyncClient
     address_limit: RateLimit
     session_limit: RateLimit
     message_limit: RateLimit
@@ -55,13 +57,14 @@ class House:
         store = Store(settings.database_url)
         dialogue = RasaClient(settings.rasa_url, settings.rasa_timeout)
         signatures = Signatures(load_secret(settings.var / "secret.key"))
+        callbacks = CallbackBox(store, settings.var / "callback.key", settings)
         conversations = Conversations(
             store=store,
             dialogue=dialogue,
             screen=SafetyScreen.load(settings.encoder),
             safety_words=SafetyWords.load(),
             signatures=signatures,
-            callbacks=CallbackBox(store, settings.var / "callback.key", settings),
+            callbacks=callbacks,
             clinic=clinic,
             lifetime=timedelta(hours=settings.session_hours),
         )
@@ -72,6 +75,8 @@ class House:
             dialogue=dialogue,
             signatures=signatures,
             conversations=conversations,
+            callbacks=callbacks,
+            answers=httpx.AsyncClient(base_url=settings.action_url, timeout=2.0, trust_env=False),
             address_limit=RateLimit(settings.requests_per_minute, 60),
             session_limit=RateLimit(settings.sessions_per_hour, 3600),
             message_limit=RateLimit(settings.messages_per_minute, 60),
@@ -81,6 +86,7 @@ class House:
         """Close everything, in order."""
         await self.conversations.close()
         await self.dialogue.close()
+        await self.answers.aclose()
         self.store.close()
 
     async def in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -95,6 +101,10 @@ class House:
                 for session_id in await self.in_thread(self.store.expired, retention):
                     await self.conversations.erase(session_id, by_request=False)
                 await self.conversations.forget_pending()
+                for number in await self.in_thread(
+                    self.store.drop_callbacks, timedelta(days=self.settings.callback_days)
+                ):
+                    logger.warning("callback request %d deleted with nobody having marked it done", number)
             except Exception:
                 logger.exception("sweep failed; it runs again in %d s", SWEEP_SECONDS)
             await asyncio.sleep(SWEEP_SECONDS)
@@ -116,7 +126,6 @@ class House:
 
     async def _answers_healthy(self) -> bool:
         try:
-            async with httpx.AsyncClient(base_url=self.settings.action_url, timeout=2.0, trust_env=False) as http:
-                return (await http.get("/health")).is_success
+            return (await self.answers.get("/health")).is_success
         except httpx.HTTPError:
             return False

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import Counter, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 REPLIES = Counter("vagus_replies", "Replies sent, by kind", ["kind"])
 RED_FLAGS = Counter("vagus_red_flags", "Red flags, by kind and level", ["kind", "level"])
 OUTAGES = Counter("vagus_dialogue_outages", "Messages that the dialogue could not answer")
+CALLBACK_MAILS = Counter("vagus_callback_mails", "E-mails that a callback request waits, by outcome", ["outcome"])
+CALLBACKS_UNTOLD = Gauge("vagus_callbacks_untold", "Callback requests that no e-mail could tell the staff of yet")
 DIALOGUE_SECONDS = Histogram(
     "vagus_dialogue_seconds", "Time the dialogue took", buckets=(0.01, 0.02, 0.04, 0.07, 0.1, 0.2, 0.5, 1.0, 5.0)
 )

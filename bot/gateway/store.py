@@ -9,11 +9,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     Engine,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    exists,
     insert,
     select,
     update,
@@ -90,6 +92,13 @@ CALLBACKS = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("at", DateTime, nullable=False),
 )
+CALLBACK_MARKS = Table(
+    "callback_marks",
+    _META,
+    Column("callback_id", ForeignKey("callbacks.id", ondelete="CASCADE"), primary_key=True),
+    Column("mark", String(8), primary_key=True),
+    Column("at", DateTime, nullable=False),
+)
 FLAG_COUNTS = Table(
     "flag_counts",
     _META,
@@ -105,6 +114,19 @@ ERASURES = Table(
     Column("session_id", String(64), primary_key=True),
     Column("at", DateTime, nullable=False),
 )
+
+
+Mark = Literal["told", "done"]
+"""What became of a callback request: the staff were told that it waits; they dealt with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A callback request, still sealed."""
+
+    id: int
+    sealed: bytes
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +279,32 @@ class Store:
             key = result.inserted_primary_key
         return int(key[0]) if key else 0
 
-    def callbacks(self) -> list[bytes]:
-        """Every open callback request, oldest first, still encrypted."""
+    def callbacks(self, *, without: Mark = "done") -> list[Callback]:
+        """Callback requests that lack a mark, oldest first: by default those that nobody dealt with yet."""
+        query = select(CALLBACKS).where(_unmarked(without)).order_by(CALLBACKS.c.id)
         with self._engine.connect() as connection:
-            return list(connection.execute(select(CALLBACKS.c.sealed).order_by(CALLBACKS.c.id)).scalars())
+            return [Callback(row.id, row.sealed, row.at) for row in connection.execute(query)]
+
+    def mark_callback(self, number: int, mark: Mark) -> bool:
+        """Mark a callback request, as often as one likes. Returns whether there is such a request."""
+        with self._engine.begin() as connection:
+            marked = select(CALLBACK_MARKS.c.at).where(
+                CALLBACK_MARKS.c.callback_id == number, CALLBACK_MARKS.c.mark == mark
+            )
+            if connection.execute(marked).first():
+                return True
+            if not connection.execute(select(CALLBACKS.c.id).where(CALLBACKS.c.id == number)).first():
+                return False
+            connection.execute(insert(CALLBACK_MARKS).values(callback_id=number, mark=mark, at=utc_now()))
+            return True
+
+    def drop_callbacks(self, retention: timedelta) -> list[int]:
+        """Delete callback requests that are older than `retention`; returns those that nobody had dealt with."""
+        old = CALLBACKS.c.at < utc_now() - retention
+        with self._engine.begin() as connection:
+            missed = connection.execute(select(CALLBACKS.c.id).where(old, _unmarked("done"))).scalars().all()
+            connection.execute(delete(CALLBACKS).where(old))
+        return list(missed)
 
     def count_flag(self, kind: str, level: str, group: int) -> None:
         """Count a red flag by day, kind, level and group; never its words or who said it."""
@@ -330,6 +374,10 @@ def _engine(url: str) -> Engine:
                 connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _unmarked(mark: Mark) -> ColumnElement[bool]:
+    return ~exists().where(CALLBACK_MARKS.c.callback_id == CALLBACKS.c.id, CALLBACK_MARKS.c.mark == mark)
 
 
 def _insert_replies(connection: Connection, session_id: str, turn_id: int | None, replies: Sequence[Reply]) -> None:

@@ -149,3 +149,23 @@ async def fake_smtp(*, refuse: bool = False) -> AsyncIterator[tuple[int, list[st
     finally:
         server.close()
         await server.wait_closed()
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """A server that takes connections and says nothing: yields the port, and what is set at the first connection."""
+    connected, over = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        connected.set()
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], connected
+    finally:
+        over.set()
+        server.close()
+        await server.wait_closed()

@@ -4,17 +4,23 @@ import asyncio
 import json
 import logging
 import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import select
 
 from bot.gateway import __main__ as command
+from bot.gateway import callbacks
 from bot.gateway.callbacks import CallbackBox
 from bot.gateway.settings import GatewaySettings
-from bot.gateway.store import Store
+from bot.gateway.store import CALLBACK_MARKS, CALLBACKS, Store
 from knowledge.errors import SettingsError
 from tests.gateway.conftest import Gateway, Start
-from tests.gateway.fakes import FakeRasa, fake_smtp, smalltalk
+from tests.gateway.fakes import FakeRasa, fake_smtp, silent_server, smalltalk
 
 REQUEST = {"name": "Wilhelmina Quux", "phone": "+1 312-555-0188", "best_time": "mornings", "topic": "knee exercises"}
 SECRETS = [value.encode() for value in REQUEST.values()] + [b"312-555", b"5550188", b"Quux"]
@@ -28,6 +34,24 @@ def box(gateway: Gateway) -> CallbackBox:
     return CallbackBox(gateway.house.store, gateway.settings.var / "callback.key", gateway.settings)
 
 
+def waiting(gateway: Gateway) -> list[dict[str, Any]]:
+    """The requests that wait, without their numbers and times."""
+    return [{k: v for k, v in found.items() if k not in ("id", "filed")} for found in box(gateway).requests()]
+
+
+def measured(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for what happens beside the replies."""
+    for _ in range(200):
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("it did not happen within 4 seconds")
+
+
 def on_disk(folder: Path) -> bytes:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files
@@ -39,7 +63,7 @@ async def test_callback_request_is_sealed_on_disk_and_readable_with_the_key(gate
     replies = await (await gateway.chat()).say("please call me back")
     assert [(reply["kind"], reply["text"]) for reply in replies] == [("callback", "We will call you.")]
     assert "callback" not in set(replies[0])
-    assert box(gateway).requests() == [REQUEST]
+    assert waiting(gateway) == [REQUEST]
     stored = on_disk(gateway.settings.var)
     for secret in SECRETS:
         assert secret not in stored, secret
@@ -51,7 +75,7 @@ async def test_callback_request_sent_twice_is_filed_once(gateway: Gateway) -> No
     chat = await gateway.chat()
     for _ in range(3):
         await chat.say("please call me back", "same")
-    assert box(gateway).requests() == [REQUEST]
+    assert waiting(gateway) == [REQUEST]
 
 
 async def test_callback_request_is_erased_with_its_session(gateway: Gateway) -> None:
@@ -60,7 +84,7 @@ async def test_callback_request_is_erased_with_its_session(gateway: Gateway) -> 
     await chat.say("please call me back")
     await other.say("me too")
     await chat.erase()
-    assert box(gateway).requests() == [REQUEST]
+    assert waiting(gateway) == [REQUEST]
 
 
 async def test_callback_request_waits_for_the_staff_when_its_session_grew_old(start: Start) -> None:
@@ -72,12 +96,9 @@ async def test_callback_request_waits_for_the_staff_when_its_session_grew_old(st
     gateway.house.store.end_session(session_id)
     await gateway.stop()
     gateway = await start(retention_hours=0.0)
-    for _ in range(100):
-        if gateway.rasa.forgotten:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: gateway.rasa.forgotten)
     assert gateway.rasa.forgotten == [session_id]
-    assert box(gateway).requests() == [REQUEST]
+    assert waiting(gateway) == [REQUEST]
 
 
 async def test_email_says_only_that_a_request_waits(start: Start) -> None:
@@ -85,6 +106,7 @@ async def test_email_says_only_that_a_request_waits(start: Start) -> None:
         gateway = await start(smtp_host="127.0.0.1", smtp_port=port, smtp_to="staff@clinic.example")
         ask_for_callback(gateway.rasa)
         await (await gateway.chat()).say("please call me back")
+        await until(lambda: letters)
     assert len(letters) == 1
     assert "Subject: A callback request waits" in letters[0]
     assert "To: staff@clinic.example" in letters[0]
@@ -103,9 +125,80 @@ async def test_mail_server_in_trouble_loses_no_request(
         gateway = await start(smtp_host="127.0.0.1", smtp_port=pass_port, smtp_to="staff@clinic.example")
         ask_for_callback(gateway.rasa)
         replies = await (await gateway.chat()).say("please call me back")
+        await until(lambda: "callback request 1: e-mail not sent" in caplog.text)
     assert replies[0]["text"] == "We will call you."
-    assert box(gateway).requests() == [REQUEST]
-    assert "callback request 1: e-mail not sent" in caplog.text
+    assert waiting(gateway) == [REQUEST]
+
+
+async def test_reply_does_not_wait_for_a_mail_server_that_says_nothing(start: Start) -> None:
+    async with silent_server() as (port, connected):
+        gateway = await start(smtp_host="127.0.0.1", smtp_port=port, smtp_to="staff@clinic.example")
+        ask_for_callback(gateway.rasa)
+        chat = await gateway.chat()
+        async with asyncio.timeout(3):  # the mail server has ten seconds
+            assert (await chat.say("please call me back"))[0]["text"] == "We will call you."
+            await connected.wait()
+            assert (await chat.say("and one more thing"))[0]["text"] == "We will call you."
+        assert measured("vagus_callbacks_untold") >= 1
+
+
+async def test_email_is_sent_again_until_it_gets_through_and_then_no_more(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "RETRY_SECONDS", 0.05)
+    before = {outcome: measured("vagus_callback_mails_total", outcome=outcome) for outcome in ("sent", "failed")}
+    gateway = await start(smtp_host="127.0.0.1", smtp_port=1, smtp_to="staff@clinic.example")
+    ask_for_callback(gateway.rasa)
+    await (await gateway.chat()).say("please call me back")
+    await until(lambda: measured("vagus_callback_mails_total", outcome="failed") >= before["failed"] + 2)
+    assert measured("vagus_callbacks_untold") == 1
+    async with fake_smtp() as (port, letters):
+        object.__setattr__(gateway.settings, "smtp_port", port)  # the mail server is back
+        await until(lambda: letters)
+        await until(lambda: measured("vagus_callbacks_untold") == 0)
+        await (await gateway.chat()).say("please call me back")
+        await until(lambda: len(letters) == 2)
+    assert [letter.count("Callback request 1 waits") for letter in letters] == [1, 0]
+    assert measured("vagus_callback_mails_total", outcome="sent") == before["sent"] + 2
+
+
+async def test_email_that_could_not_be_sent_goes_out_after_a_restart_unless_the_request_was_dealt_with(
+    start: Start,
+) -> None:
+    gateway = await start(smtp_host="127.0.0.1", smtp_port=1, smtp_to="staff@clinic.example")
+    ask_for_callback(gateway.rasa)
+    for _ in range(3):
+        await (await gateway.chat()).say("please call me back")
+    await gateway.stop()
+    gateway = await start()
+    box(gateway).done(2)
+    await gateway.stop()
+    async with fake_smtp() as (port, letters):
+        await start(smtp_host="127.0.0.1", smtp_port=port, smtp_to="staff@clinic.example")
+        await until(lambda: len(letters) == 2)
+    assert ["request 1 waits" in letters[0], "request 3 waits" in letters[1]] == [True, True]
+
+
+async def test_callback_requests_are_deleted_after_their_time_and_the_log_tells_which_nobody_dealt_with(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = await start()
+    ask_for_callback(gateway.rasa)
+    for _ in range(2):
+        await (await gateway.chat()).say("please call me back")
+    box(gateway).done(1)
+    await gateway.stop()
+    gateway = await start(callback_days=1.0)
+    await asyncio.sleep(0.2)
+    assert len(waiting(gateway)) == 1
+    await gateway.stop()
+    gateway = await start(callback_days=0.0)
+    await until(lambda: not gateway.house.store.callbacks())
+    with gateway.house.store.engine.connect() as connection:
+        assert connection.execute(select(CALLBACKS)).all() == []
+        assert connection.execute(select(CALLBACK_MARKS)).all() == []
+    assert "callback request 2 deleted with nobody having marked it done" in caplog.text
+    assert "callback request 1 deleted" not in caplog.text
 
 
 async def test_nothing_of_a_request_is_logged(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
@@ -125,15 +218,36 @@ async def test_staff_read_requests_on_the_command_line(
     await (await gateway.chat()).say("please call me back")
     monkeypatch.setenv("VAGUS_VAR", str(gateway.settings.var))
     assert command.main(["callbacks"]) == 0
-    assert json.loads(capsys.readouterr().out) == REQUEST
+    listed = json.loads(capsys.readouterr().out)
+    assert listed == {"id": 1, "filed": listed["filed"], **REQUEST}
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(listed["filed"])) < timedelta(minutes=5)
     assert command.main(["unknown"]) == 2
 
 
-def test_another_key_does_not_open_requests_and_says_so(tmp_path: Path) -> None:
+async def test_staff_mark_requests_as_done_on_the_command_line(
+    start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway = await start()
+    ask_for_callback(gateway.rasa)
+    for _ in range(3):
+        await (await gateway.chat()).say("please call me back")
+    monkeypatch.setenv("VAGUS_VAR", str(gateway.settings.var))
+    for _ in range(2):
+        assert command.main(["callbacks", "--done", "1", "3"]) == 0
+    capsys.readouterr()
+    assert command.main(["callbacks"]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [2]
+    assert command.main(["callbacks", "--done", "9"]) == 1
+    assert "callbacks --done: there is no request 9. List them with `callbacks`." in capsys.readouterr().err
+    for wrong in (["--done"], ["--done", "x"], ["--all"]):
+        assert command.main(["callbacks", *wrong]) == 2
+
+
+async def test_another_key_does_not_open_requests_and_says_so(tmp_path: Path) -> None:
     settings = GatewaySettings(var=tmp_path)
     store = Store(settings.database_url)
     try:
-        CallbackBox(store, tmp_path / "one.key", settings).file("s", REQUEST)
+        await CallbackBox(store, tmp_path / "one.key", settings).file("s", REQUEST)
         with pytest.raises(SettingsError, match=r"not the key that these requests were sealed with\. Restore it\."):
             CallbackBox(store, tmp_path / "two.key", settings).requests()
         (tmp_path / "bad.key").write_bytes(b"not a key")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.gateway import words
+from bot.gateway import house, words
 from bot.gateway.replies import Reply, reply_from_message
 from knowledge.clinic import load_clinic
 from knowledge.settings import ROOT
@@ -158,3 +158,16 @@ def test_notice_comes_first_and_keeps_the_one_there_was() -> None:
 def test_reply_gets_an_id_of_its_own_whatever_the_dialogue_says() -> None:
     first, second = (reply_from_message(smalltalk(id="chosen")) for _ in range(2))
     assert len({first.id, second.id, "chosen"}) == 3
+
+
+async def test_readiness_is_asked_over_connections_that_are_there(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = await gateway.client()
+
+    def opened(*arguments: Any, **options: Any) -> None:
+        pytest.fail("a client was opened for one question")
+
+    monkeypatch.setattr(house.httpx, "AsyncClient", opened)
+    for _ in range(2):
+        assert (await http.get("/readyz")).status_code == 200
