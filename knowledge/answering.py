@@ -9,12 +9,13 @@ from typing import Any
 
 from knowledge.clinic import Clinic, load_clinic
 from knowledge.encoder import SentenceEncoder
+from knowledge.following import Following
 from knowledge.index import PassageIndex, load_current
 from knowledge.language import build_language
 from knowledge.models import DISCLAIMER, SAMPLE_NOTICE, Answer, Hit, Refusal, Suggestion, Vetted
-from knowledge.question import QuestionReader, may_follow, parts_of, points_back, words_of
+from knowledge.question import QuestionReader, parts_of, points_back, words_of
 from knowledge.ranking import Ranking
-from knowledge.retriever import Context, Found, Retriever
+from knowledge.retriever import Found, Retriever
 from knowledge.settings import KnowledgeSettings
 from knowledge.vocabulary import load_vocabulary
 
@@ -56,14 +57,9 @@ class AnswerService:
         Raises:
             KnowledgeError: If one of them is missing or damaged.
         """
-        encoder = SentenceEncoder(settings.encoder)
-        index = load_current(settings.build, encoder=encoder.fingerprint)
-        vocabulary = load_vocabulary(settings.vocabulary)
-        words = (
-            word for vetted in index.passages for word in words_of(f"{vetted.passage.heading} {vetted.passage.text}")
-        )
-        reader = QuestionReader(vocabulary, build_language(vocabulary), words)
-        return cls(Retriever(index, encoder, reader, Ranking.load()), load_clinic(settings.clinic))
+        ranking = Ranking.load()
+        retriever = open_retriever(settings, ranking, Following.load(ranking))
+        return cls(retriever, load_clinic(settings.clinic))
 
     @property
     def index(self) -> PassageIndex:
@@ -82,14 +78,21 @@ class AnswerService:
         """
         if shown is None:
             shown = self._replayed(previous)
-        asked = self.retriever.read(question)
-        alone = self._judged(self.retriever.search(question), shown)
-        if previous and shown and (points_back(asked) or (alone.unsure and may_follow(asked))):
-            context = Context(self.retriever.reader.subject(previous), shown[-1].partition("#")[0])
-            found = self.retriever.search(question, context)
-            following = self._judged(found, shown, self.retriever.ranking.follow_from, again=False)
-            return self._outcome(alone if following.unsure and not alone.unsure else following)
-        return self._both_parts(question, shown) or self._outcome(alone)
+        found = self.retriever.search(question)
+        if found is None:
+            return Refusal(nearest=(), probability=0.0)
+        alone = self._judged(found, shown)
+        leans = bool(previous) and points_back(found.query.question)
+        both = None if leans else self._both_parts(question, shown)
+        if both or not previous:
+            return both or self._outcome(alone)
+        following = self._following(found, previous, shown)
+        return self._outcome(alone if following.unsure and not (alone.unsure or leans) else following)
+
+    def _following(self, found: Found, previous: Sequence[str], shown: Sequence[str]) -> _Judged:
+        """What answers a question, given the conversation before it. No passage is given twice."""
+        context = self.retriever.context(previous, shown)
+        return self._judged(self.retriever.follow(found, context, shown), shown, self.retriever.following.answer_from)
 
     def _both_parts(self, question: str, shown: Sequence[str]) -> Answer | None:
         """Two passages for a message that asks two things, each of which can be answered; None otherwise."""
@@ -98,13 +101,14 @@ class AnswerService:
             return None
         judged: list[_Judged] = []
         for part in parts:
-            context = None
-            if judged and points_back(self.retriever.read(part)):
-                context = Context(self.retriever.reader.subject(parts[:1]), judged[-1].hits[0].passage.article)
             given = [*shown, *(before.hits[0].passage.id for before in judged)]
-            found = self._judged(self.retriever.search(part, context), given, again=False)
-            if not found.unsure:
-                judged.append(found)
+            found = self.retriever.search(part)
+            if found and judged and points_back(found.query.question):
+                answer = self._following(found, parts[:1], given)
+            else:
+                answer = self._judged(found, given, again=False)
+            if not answer.unsure:
+                judged.append(answer)
         if len(judged) < 2:
             return None
         near = [hit for part in judged for hit in part.hits[1:RELATED]]
@@ -177,6 +181,20 @@ class AnswerService:
         if approval.sample and self._clinic.content_mode == "live":
             return False
         return approval.expires >= datetime.now(self._clinic.zone).date()
+
+
+def open_retriever(settings: KnowledgeSettings, ranking: Ranking, following: Following) -> Retriever:
+    """Load encoder and index, to search with the numbers given.
+
+    Raises:
+        KnowledgeError: If one of them is missing or damaged.
+    """
+    encoder = SentenceEncoder(settings.encoder)
+    index = load_current(settings.build, encoder=encoder.fingerprint)
+    vocabulary = load_vocabulary(settings.vocabulary)
+    words = (word for vetted in index.passages for word in words_of(f"{vetted.passage.heading} {vetted.passage.text}"))
+    reader = QuestionReader(vocabulary, build_language(vocabulary), words)
+    return Retriever(index, encoder, reader, ranking, following)
 
 
 def answer_as_json(answer: Answer) -> dict[str, Any]:

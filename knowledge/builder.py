@@ -16,7 +16,8 @@ from knowledge.encoder import Vectors
 from knowledge.errors import IndexArtifactError
 from knowledge.files import locked, replace_text
 from knowledge.index import artifact_name, current_name, load_artifact, phrases_of, switch_current, write_artifact
-from knowledge.models import Passage, Vetted
+from knowledge.models import Passage
+from knowledge.out_of_scope import OutOfScope, read_out_of_scope
 from knowledge.reader import read_articles
 from knowledge.settings import KnowledgeSettings
 from knowledge.splitter import split
@@ -74,11 +75,14 @@ def _build(settings: KnowledgeSettings, today: date, progress: Callable[[int, in
         export_encoder(settings.encoder, wanted)
     encoder = str(wanted["weights_sha256"])
     vocabulary = load_vocabulary(settings.vocabulary)
-    name = artifact_name(passages, encoder, vocabulary)
+    unanswered = read_out_of_scope(settings.out_of_scope)
+    name = artifact_name(passages, encoder, vocabulary, unanswered)
     embedded = 0
     if not _is_sound(settings.build, name):
-        vectors, embedded = _vectors(settings, passages, encoder, progress)
-        write_artifact(settings.build, passages, vectors, encoder, vocabulary)
+        phrases = [phrase.text for phrase in phrases_of(passages)]
+        vectors, embedded = _vectors(settings, [*phrases, *unanswered], encoder, progress)
+        outside = OutOfScope(unanswered, vectors[len(phrases) :])
+        write_artifact(settings.build, passages, vectors[: len(phrases)], encoder, vocabulary, outside)
     if current_name(settings.build) != name:
         _remember_previous(settings.build)
         switch_current(settings.build, name)
@@ -113,11 +117,10 @@ def _is_sound(build_folder: Path, name: str) -> bool:
 
 
 def _vectors(
-    settings: KnowledgeSettings, passages: list[Vetted], encoder: str, progress: Callable[[int, int], object] | None
+    settings: KnowledgeSettings, texts: list[str], encoder: str, progress: Callable[[int, int], object] | None
 ) -> tuple[Vectors, int]:
-    """One row for each phrase; those that the current artifact has are taken from it. Returns rows and how many are new."""
+    """One row for each text; those that the current artifact has are taken from it. Returns rows and how many are new."""
     known = _known_vectors(settings.build, encoder)
-    texts = [phrase.text for phrase in phrases_of(passages)]
     new = list(dict.fromkeys(text for text in texts if text not in known))
     if new:
         from knowledge.embedder import PassageEmbedder

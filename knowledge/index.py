@@ -3,6 +3,8 @@
 knowledge/build/<sha>/passages.jsonl   passages with the approvals that let them be served
                       phrases.jsonl    what each vector stands for: a lead, a text, or another way to ask
                       concepts.json    which of the vocabulary's concepts each passage names
+                      outside.jsonl    questions that none of the passages answers (knowledge.out_of_scope)
+                      outside.npy      their vectors
                       dense.faiss      the vectors
                       lexical/         BM25
                       manifest.json    the format, the encoder, and the SHA-256 of every file above
@@ -12,6 +14,7 @@ knowledge/build/CURRENT                the name of the folder that serves
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import tempfile
@@ -30,9 +33,10 @@ from knowledge.files import replace_text
 from knowledge.language import build_language, concepts_in
 from knowledge.lexical import LexicalIndex
 from knowledge.models import Approval, Passage, Source, Vetted
+from knowledge.out_of_scope import NOTHING, OutOfScope, fingerprint
 from knowledge.vocabulary import Vocabulary
 
-FORMAT = 2
+FORMAT = 3
 FLAT_UP_TO = 100_000
 """Vectors up to which exact search is used; above it, HNSW."""
 
@@ -71,6 +75,7 @@ class PassageIndex:
         dense: Any,
         lexical: LexicalIndex,
         concepts: Sequence[frozenset[str]],
+        outside: OutOfScope = NOTHING,
     ) -> None:
         self.name = name
         self.passages = tuple(passages)
@@ -79,14 +84,16 @@ class PassageIndex:
         self.dense = dense
         self.lexical = lexical
         self.concepts = tuple(concepts)
+        self.outside = outside
         self.by_id = {vetted.passage.id: position for position, vetted in enumerate(self.passages)}
 
     def vectors(self) -> dict[str, Vectors]:
-        """Every phrase's vector by its text, for the next build to keep."""
-        if not self.phrases:
-            return {}
-        rows = self.dense.reconstruct_n(0, self.dense.ntotal)
-        return {phrase.text: rows[row] for row, phrase in enumerate(self.phrases)}
+        """Every phrase's and out-of-scope question's vector by its text, for the next build to keep."""
+        known = dict(zip(self.outside.texts, self.outside.vectors, strict=True))
+        if self.phrases:
+            rows = self.dense.reconstruct_n(0, self.dense.ntotal)
+            known.update({phrase.text: rows[row] for row, phrase in enumerate(self.phrases)})
+        return known
 
 
 def dense_index(vectors: Vectors) -> Any:
@@ -102,23 +109,29 @@ def dense_index(vectors: Vectors) -> Any:
     return index
 
 
-def artifact_name(passages: Sequence[Vetted], encoder: str, vocabulary: Vocabulary) -> str:
-    """The hash of everything that goes into an artifact: same input, same name."""
-    return _name(passages, encoder, vocabulary.fingerprint)
+def artifact_name(passages: Sequence[Vetted], encoder: str, vocabulary: Vocabulary, outside: Sequence[str] = ()) -> str:
+    """The hash of everything that goes into an artifact: same input, same name. `outside`: out-of-scope questions."""
+    return _name(passages, encoder, vocabulary.fingerprint, fingerprint(outside))
 
 
-def _name(passages: Sequence[Vetted], encoder: str, vocabulary: str) -> str:
+def _name(passages: Sequence[Vetted], encoder: str, vocabulary: str, outside: str) -> str:
     content = {
         "format": FORMAT,
         "encoder": encoder,
         "vocabulary": vocabulary,
+        "outside": outside,
         "passages": [_vetted_as_json(vetted) for vetted in passages],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
 
 def write_artifact(
-    build: Path, passages: Sequence[Vetted], vectors: Vectors, encoder: str, vocabulary: Vocabulary
+    build: Path,
+    passages: Sequence[Vetted],
+    vectors: Vectors,
+    encoder: str,
+    vocabulary: Vocabulary,
+    outside: OutOfScope = NOTHING,
 ) -> str:
     """Write an artifact whole, or not at all; an existing one of that name is kept.
 
@@ -128,11 +141,12 @@ def write_artifact(
         vectors: One unit row for each of `phrases_of(passages)`.
         encoder: Fingerprint of the encoder's weights.
         vocabulary: The concepts by which passages are found.
+        outside: Questions that no article answers; those that one does after all are left out.
 
     Returns:
         The artifact's name. `CURRENT` is not touched; see `switch_current`.
     """
-    name = artifact_name(passages, encoder, vocabulary)
+    name = artifact_name(passages, encoder, vocabulary, outside.texts)
     final = build / name
     if final.is_dir():
         try:
@@ -145,16 +159,20 @@ def write_artifact(
     with tempfile.TemporaryDirectory(dir=build, prefix=".staged-") as scratch:
         staged = Path(scratch) / name
         staged.mkdir()
-        _write_files(staged, passages, vectors, vocabulary)
-        _write_manifest(staged, passages, encoder, vocabulary)
+        _write_files(staged, passages, vectors, vocabulary, outside.without_answered(vectors))
+        _write_manifest(staged, passages, encoder, vocabulary, fingerprint(outside.texts))
         staged.rename(final)
     return name
 
 
-def _write_files(folder: Path, passages: Sequence[Vetted], vectors: Vectors, vocabulary: Vocabulary) -> None:
+def _write_files(
+    folder: Path, passages: Sequence[Vetted], vectors: Vectors, vocabulary: Vocabulary, outside: OutOfScope
+) -> None:
     phrases = phrases_of(passages)
     _write_lines(folder / "passages.jsonl", [_vetted_as_json(vetted) for vetted in passages])
     _write_lines(folder / "phrases.jsonl", [asdict(phrase) for phrase in phrases])
+    _write_lines(folder / "outside.jsonl", [{"text": text} for text in outside.texts])
+    np.save(folder / "outside.npy", outside.vectors)
     faiss.write_index(dense_index(vectors), str(folder / "dense.faiss"))
     language = build_language(vocabulary)
     concepts = [concepts_in(language, lexical_text(vetted.passage)) for vetted in passages]
@@ -167,12 +185,15 @@ def lexical_text(passage: Passage) -> str:
     return "\n".join((passage.title, passage.heading, passage.heading, *passage.asks, passage.text))
 
 
-def _write_manifest(folder: Path, passages: Sequence[Vetted], encoder: str, vocabulary: Vocabulary) -> None:
+def _write_manifest(
+    folder: Path, passages: Sequence[Vetted], encoder: str, vocabulary: Vocabulary, outside: str
+) -> None:
     files = {str(p.relative_to(folder)): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     manifest = {
         "format": FORMAT,
         "encoder": encoder,
         "vocabulary": vocabulary.fingerprint,
+        "outside": outside,
         "passages": len(passages),
         "phrases": len(phrases_of(passages)),
         "files": files,
@@ -221,19 +242,26 @@ def load_artifact(build: Path, name: str, *, encoder: str | None) -> PassageInde
     for path in (folder / "lexical").glob("*"):  # read by bm25s itself, so none may stand there unchecked
         if str(path.relative_to(folder)) not in contents:
             raise IndexArtifactError(f"{path}: not named by the manifest. Run `make build`.")
-    passages = [
-        _vetted_from_json(json.loads(line)) for line in contents["passages.jsonl"].decode("utf-8").split("\n") if line
-    ]
-    phrases = [Phrase(**json.loads(line)) for line in contents["phrases.jsonl"].decode("utf-8").split("\n") if line]
+    passages = [_vetted_from_json(row) for row in _rows(contents["passages.jsonl"])]
+    phrases = [Phrase(**row) for row in _rows(contents["phrases.jsonl"])]
+    outside = OutOfScope(
+        tuple(row["text"] for row in _rows(contents["outside.jsonl"])),
+        np.load(io.BytesIO(contents["outside.npy"]), allow_pickle=False),
+    )
     dense = faiss.deserialize_index(np.frombuffer(contents["dense.faiss"], dtype=np.uint8))
     concepts = [frozenset(found) for found in json.loads(contents["concepts.json"])]
     if (len(passages), len(phrases), dense.ntotal) != (manifest["passages"], manifest["phrases"], len(phrases)):
         raise IndexArtifactError(f"{folder}: its files do not fit one another. Run `make build`.")
-    if _name(passages, str(manifest["encoder"]), str(manifest["vocabulary"])) != name:
+    if _name(passages, *(str(manifest[key]) for key in ("encoder", "vocabulary", "outside"))) != name:
         raise IndexArtifactError(
             f"{folder / 'manifest.json'}: altered (it lists not what the folder is named for). Run `make build`."
         )
-    return PassageIndex(name, passages, phrases, dense, LexicalIndex.load(folder / "lexical", len(passages)), concepts)
+    lexical = LexicalIndex.load(folder / "lexical", len(passages))
+    return PassageIndex(name, passages, phrases, dense, lexical, concepts, outside)
+
+
+def _rows(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
 
 
 def _checked_manifest(folder: Path) -> dict[str, Any]:
@@ -244,11 +272,11 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         raise IndexArtifactError(f"{path}: missing. Run `make build`.") from error
     except ValueError as error:
         raise IndexArtifactError(f"{path}: not valid JSON. Run `make build`.") from error
-    needed = {"passages.jsonl", "phrases.jsonl", "concepts.json", "dense.faiss"}
+    needed = {"passages.jsonl", "phrases.jsonl", "concepts.json", "outside.jsonl", "outside.npy", "dense.faiss"}
     if (
         not isinstance(manifest, dict)
         or manifest.get("format") != FORMAT
-        or not {"encoder", "vocabulary", "passages", "phrases", "files"} <= set(manifest)
+        or not {"encoder", "vocabulary", "outside", "passages", "phrases", "files"} <= set(manifest)
         or not isinstance(manifest["files"], dict)
         or not needed <= set(manifest["files"])
     ):

@@ -143,11 +143,6 @@ def points_back(question: Question) -> bool:
     return (len(words) <= 2 and not question.concepts) or bool(_POINTS_BACK.search(bare) or _ASKS_SHORT.match(bare))
 
 
-def may_follow(question: Question) -> bool:
-    """Whether a question that nothing answers by itself may be meant as a follow-up: short, and no subject of its own."""
-    return len(question.mended.split()) <= LONGEST_FOLLOW_UP and len(question.concepts) < 2 and not question.unknown
-
-
 def parts_of(text: str) -> list[str]:
     """The questions in a message that asks several, at most three; one part when it asks one.
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,8 @@ ANSWER_FEATURES = (
     "uncovered",
     "missing_concepts",
     "named_concepts",
+    "outside",
+    "outside_wording",
 )
 """What decides whether the best passage answers: its own fit, and
 
@@ -56,6 +59,7 @@ ANSWER_FEATURES = (
 - `unknown`: share of them that neither articles nor vocabulary know.
 - `uncovered`: share of words not in the passage, times length.
 - `missing_concepts`, `named_concepts`: share of the question's concepts it lacks, and how many the question names.
+- `outside`, `outside_wording`: likeness with questions that no article answers (`knowledge.out_of_scope`).
 """
 
 
@@ -74,6 +78,8 @@ class QuestionSigns:
     words: int
     unknown: int
     concepts: int
+    outside: float = 0.0
+    outside_wording: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,12 @@ class LinearModel:
 
         return cls(column("mean"), column("scale"), column("weight"), float(data["bias"]))  # type: ignore[arg-type]
 
+    @classmethod
+    def blank(cls, names: tuple[str, ...]) -> LinearModel:
+        """A model that knows nothing yet: every score is 0."""
+        zeros = np.zeros(len(names), dtype=np.float32)
+        return cls(zeros, zeros + 1, zeros, 0.0)
+
     def __call__(self, features: Floats) -> Floats:
         """Score rows of features: (n, f) -> (n,)."""
         scores: Floats = (((features - self.mean) / self.scale) @ self.weight + self.bias).astype(np.float32)
@@ -103,13 +115,10 @@ class LinearModel:
 class Ranking:
     """The fitted numbers: how passages rank, and when the best one answers."""
 
-    def __init__(
-        self, rank: LinearModel, answer: LinearModel, answer_from: float, follow_from: float, offer_from: float
-    ) -> None:
+    def __init__(self, rank: LinearModel, answer: LinearModel, answer_from: float, offer_from: float) -> None:
         self._rank = rank
         self._answer = answer
         self.answer_from = answer_from
-        self.follow_from = follow_from
         self.offer_from = offer_from
 
     @classmethod
@@ -120,16 +129,19 @@ class Ranking:
             SettingsError: If the file is missing or lacks a number.
         """
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                LinearModel.from_json(data["rank"], RANK_FEATURES),
-                LinearModel.from_json(data["answer"], ANSWER_FEATURES),
-                float(data["answer_from"]),
-                float(data["follow_from"]),
-                float(data["offer_from"]),
-            )
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SettingsError(f"{path}: cannot be used ({error!r}). Restore it, or run `make fit`.") from error
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Ranking:
+        """Take the numbers as they stand in the file; a missing one is a KeyError."""
+        return cls(
+            LinearModel.from_json(data["rank"], RANK_FEATURES),
+            LinearModel.from_json(data["answer"], ANSWER_FEATURES),
+            float(data["answer_from"]),
+            float(data["offer_from"]),
+        )
 
     def scores(self, candidates: Candidates) -> Floats:
         """Score of each candidate; higher fits better."""
@@ -161,5 +173,7 @@ def answer_features(
         (1.0 - by_name["coverage"]) * length,
         (1.0 - by_name["concepts"]) if signs.concepts else 0.0,
         float(min(4, signs.concepts)),
+        signs.outside,
+        signs.outside_wording,
     )
     return np.array([*fit.tolist(), *extra], dtype=np.float32)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import faiss
@@ -11,58 +13,58 @@ import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
 from knowledge.encoder import SentenceEncoder, Vectors
+from knowledge.following import Context, Following, Turn
 from knowledge.index import PassageIndex
+from knowledge.lexical import LexicalMatch
 from knowledge.models import Hit
-from knowledge.question import Question, QuestionReader
-from knowledge.ranking import FIT_FEATURES, Candidates, QuestionSigns, Ranking
+from knowledge.question import Question, QuestionReader, points_back
+from knowledge.ranking import FIT_FEATURES, Candidates, Floats, QuestionSigns, Ranking
 
 DENSE_DEPTH = 64
 """Nearest phrases taken from FAISS; several may point to one passage."""
 LEXICAL_DEPTH = 20
 NEAREST_ASKS = 3
 
-
-SAME_ARTICLE = 3.0
-"""What a follow-up adds to the score of passages of the last article; chosen on the dev follow-ups."""
-
 Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What a conversation was about.
+class Query:
+    """A question, read and encoded: its unit row, its words in the lexical index, and what it says by itself."""
 
-    Attributes:
-        subject: Names of the concepts last asked about, or else the last question.
-        article: Slug of the article that answered last.
-    """
-
-    subject: str
-    article: str
+    question: Question
+    vector: Vectors
+    match: LexicalMatch
+    signs: QuestionSigns
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a search found: passages, best first, and how likely each is to answer the question."""
 
-    question: Question
+    query: Query
     hits: tuple[Hit, ...]
-    _candidates: Candidates
-    _order: npt.NDArray[np.int64]
-    _signs: QuestionSigns
-    _ranking: Ranking
+    _judge: Callable[[int], float]
 
     def probability(self, rank: int) -> float:
         """How likely the passage at `rank` (0 is the best) is to answer the question, 0 to 1, calibrated."""
-        return self._ranking.probability(self._candidates, self._order, self._signs, rank)
+        return self._judge(rank)
 
 
 class Retriever:
     """Searches one index with one encoder."""
 
-    def __init__(self, index: PassageIndex, encoder: SentenceEncoder, reader: QuestionReader, ranking: Ranking) -> None:
+    def __init__(
+        self,
+        index: PassageIndex,
+        encoder: SentenceEncoder,
+        reader: QuestionReader,
+        ranking: Ranking,
+        following: Following,
+    ) -> None:
         self.index = index
         self.ranking = ranking
+        self.following = following
         self._encoder = encoder
         self.reader = reader
         self._vectors = stored_vectors(index.dense)
@@ -70,71 +72,123 @@ class Retriever:
         for position, vetted in enumerate(index.passages):
             self._articles.setdefault(vetted.passage.article, []).append(position)
         self._first = np.searchsorted(index.phrase_passage, np.arange(len(index.passages) + 1))
+        self._ways = [
+            [_sorted_words(way) for way in (vetted.passage.heading, *vetted.passage.asks)] for vetted in index.passages
+        ]
 
-    def search(self, text: str, context: Context | None = None) -> Found | None:
-        """Find the passages that fit a question; None when the index is empty.
-
-        Args:
-            text: The question.
-            context: What the conversation was about, for a question that cannot stand alone.
-        """
+    def search(self, text: str) -> Found | None:
+        """Find the passages that fit a question; None when the index is empty."""
         if not self.index.passages:
             return None
-        if context is None:
-            question = self.read(text)
-            candidates, signs = self.candidates(question)
-            scores = self.ranking.scores(candidates)
-        else:
-            question = self.read(f"{text} {context.subject}")
-            candidates, signs, scores = self._in_context(question, self.read(text), context)
-        order = np.lexsort((candidates.positions, -scores))
-        hits = tuple(Hit(self.index.passages[candidates.positions[row]].passage, float(scores[row])) for row in order)
-        return Found(question, hits, candidates, order, signs, self.ranking)
+        query = self.query(text)
+        candidates = self.candidates(query)
+        order = _order(candidates.positions, scores := self.ranking.scores(candidates))
+        judge = partial(self.ranking.probability, candidates, order, query.signs)
+        return Found(query, self._hits(candidates.positions, scores, order), judge)
+
+    def follow(self, alone: Found, context: Context, shown: Collection[str] = ()) -> Found | None:
+        """Find the passages that fit a question in its conversation; None when all that might were shown already.
+
+        Args:
+            alone: What the question found by itself.
+            context: What the conversation is about.
+            shown: Ids of passages that are not to be found again.
+        """
+        turn = self.turn(alone, context, shown)
+        if not len(turn.positions):
+            return None
+        order = _order(turn.positions, scores := self.following.scores(turn))
+        judge = partial(self.following.probability, turn, order)
+        return Found(alone.query, self._hits(turn.positions, scores, order), judge)
+
+    def context(self, previous: Sequence[str], shown: Sequence[str]) -> Context:
+        """What a conversation is about: its last subject, and the passage shown last, or else the one nearest to it.
+
+        Args:
+            previous: Earlier questions, oldest first, at least one.
+            shown: Ids of the passages given, oldest first.
+
+        Raises:
+            ValueError: If the index is empty: no conversation can be about any of it.
+        """
+        last = self.index.by_id.get(shown[-1]) if shown else None
+        if last is None:
+            found = self.search(previous[-1])
+            if found is None:
+                raise ValueError("the index is empty")
+            last = self.index.by_id[found.hits[0].passage.id]
+        subject = self.reader.subject(previous)
+        named = frozenset(self.reader.read(f"{subject}\n{previous[-1]}").concepts)
+        return Context(subject, named, last)
+
+    def turn(self, alone: Found, context: Context, shown: Collection[str] = ()) -> Turn:
+        """Everything that is known of a question in its conversation, and of the passages that may answer it."""
+        query, last = alone.query, self.index.passages[context.last].passage
+        about = self.query(f"{query.question.text} {context.subject}")
+        after = self.query(f"{query.question.text} {last.heading}")
+        same = np.array(self._articles[last.article], dtype=np.int64)
+        near = [self._positions(each) for each in (query, about, after)]
+        positions = np.unique(np.concatenate([*near, same])).astype(np.int64)
+        given = [self.index.by_id[passage] for passage in shown if passage in self.index.by_id]
+        positions = positions[~np.isin(positions, given)]
+        leads = self._vectors[self._first[positions]]
+        own = frozenset(query.question.concepts)
+        concepts = [self.index.concepts[position] for position in positions]
+        return Turn(
+            positions=positions,
+            alone=self.fit(query, positions),
+            about=self.fit(about, positions),
+            after=self.fit(after, positions),
+            same_article=np.isin(positions, same).astype(np.float32),
+            near=leads @ self._vectors[self._first[context.last]],
+            named=np.array([_share(context.concepts, of) for of in concepts], dtype=np.float32),
+            missing=np.array([len(own - of) for of in concepts], dtype=np.float32),
+            signs=query.signs,
+            leans=points_back(query.question),
+            alone_probability=alone.probability(0),
+        )
+
+    def query(self, text: str) -> Query:
+        """Read and encode a question."""
+        question = self.read(text)
+        vector = self._encoder.encode([question.expanded])[0]
+        match = self.index.lexical.match(question.expanded)
+        outside, worded = self.index.outside.likeness(vector, question.mended)
+        signs = QuestionSigns(match.words, len(question.unknown), len(question.concepts), outside, worded)
+        return Query(question, vector, match, signs)
 
     def read(self, text: str) -> Question:
         """Read a question: typos mended, concepts named."""
         return self.reader.read(text)
 
-    def candidates(
-        self, question: Question, *, also: Positions | None = None, only: Positions | None = None
-    ) -> tuple[Candidates, QuestionSigns]:
-        """Passages that may fit, with their features, and what the question says by itself.
+    def candidates(self, query: Query) -> Candidates:
+        """Passages that may fit, with their features."""
+        positions = self._positions(query)
+        return Candidates(positions, self.fit(query, positions))
 
-        Args:
-            question: The question, read.
-            also: Passages to look at besides those that the search finds.
-            only: Look at these alone.
-        """
-        vector = self._encoder.encode([question.expanded])
-        match = self.index.lexical.match(question.expanded)
-        if only is None:
-            _, rows = self.index.dense.search(vector, min(DENSE_DEPTH, len(self.index.phrases)))
-            near = self.index.phrase_passage[rows[0][rows[0] >= 0]]
-            worded = np.array(match.best(LEXICAL_DEPTH), dtype=np.int64)
-            positions = np.unique(np.concatenate([near, worded, () if also is None else also])).astype(np.int64)
-        else:
-            positions = only
+    def fit(self, query: Query, positions: Positions) -> Floats:
+        """One row of `FIT_FEATURES` for each of the passages."""
         fit = np.zeros((len(positions), len(FIT_FEATURES)), dtype=np.float32)
-        asked = set(question.concepts)
+        asked = frozenset(query.question.concepts)
+        worded = _sorted_words(query.question.mended)
         for row, position in enumerate(positions):
-            fit[row, :4] = self._cosines(vector[0], position)
-            fit[row, 6] = self._wording(question.mended, position)
-            fit[row, 7] = len(asked & self.index.concepts[position]) / len(asked) if asked else 0.0
-        fit[:, 4] = match.coverage(positions)
-        fit[:, 5] = match.scores(positions)
-        signs = QuestionSigns(words=match.words, unknown=len(question.unknown), concepts=len(asked))
-        return Candidates(positions, fit), signs
+            fit[row, :4] = self._cosines(query.vector, position)
+            found = process.extractOne(worded, self._ways[position], scorer=fuzz.ratio)
+            fit[row, 6] = found[1] / 100.0 if found else 0.0
+            fit[row, 7] = _share(asked, self.index.concepts[position])
+        fit[:, 4] = query.match.coverage(positions)
+        fit[:, 5] = query.match.scores(positions)
+        return fit
 
-    def _in_context(
-        self, question: Question, alone: Question, context: Context
-    ) -> tuple[Candidates, QuestionSigns, npt.NDArray[np.float32]]:
-        """Candidates for a follow-up: scored with and without its subject, those of the last article first."""
-        same = np.array(self._articles.get(context.article, ()), dtype=np.int64)
-        candidates, signs = self.candidates(question, also=same)
-        by_itself, _ = self.candidates(alone, only=candidates.positions)
-        ours = np.isin(candidates.positions, same).astype(np.float32)
-        scores = self.ranking.scores(candidates) + self.ranking.scores(by_itself) + SAME_ARTICLE * ours
-        return candidates, signs, scores
+    def _positions(self, query: Query) -> Positions:
+        _, rows = self.index.dense.search(query.vector[None], min(DENSE_DEPTH, len(self.index.phrases)))
+        near = self.index.phrase_passage[rows[0][rows[0] >= 0]]
+        worded = np.array(query.match.best(LEXICAL_DEPTH), dtype=np.int64)
+        positions: Positions = np.unique(np.concatenate([near, worded])).astype(np.int64)
+        return positions
+
+    def _hits(self, positions: Positions, scores: Floats, order: Positions) -> tuple[Hit, ...]:
+        return tuple(Hit(self.index.passages[positions[row]].passage, float(scores[row])) for row in order)
 
     def _cosines(self, vector: Vectors, position: int) -> tuple[float, float, float, float]:
         """Nearest ask, mean of the nearest asks, lead and text. A passage without asks is asked by its lead."""
@@ -143,11 +197,19 @@ class Retriever:
         nearest = sorted(asks, reverse=True)[:NEAREST_ASKS] or [lead]
         return nearest[0], sum(nearest) / len(nearest), lead, text
 
-    def _wording(self, mended: str, position: int) -> float:
-        passage = self.index.passages[position].passage
-        ways = [passage.heading, *passage.asks]
-        found = process.extractOne(mended, ways, scorer=fuzz.token_sort_ratio)
-        return found[1] / 100.0 if found else 0.0
+
+def _order(positions: Positions, scores: Floats) -> Positions:
+    """Rows from the best score to the worst; of equal ones the first in the index comes first."""
+    return np.lexsort((positions, -scores))
+
+
+def _share(asked: frozenset[str], named: frozenset[str]) -> float:
+    return len(asked & named) / len(asked) if asked else 0.0
+
+
+def _sorted_words(text: str) -> str:
+    """A text's words in alphabetical order: equal for two texts that differ only in the order of words."""
+    return " ".join(sorted(text.split()))
 
 
 def stored_vectors(dense: Any) -> Vectors:

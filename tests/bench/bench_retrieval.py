@@ -38,7 +38,6 @@ from knowledge.encoder import SentenceEncoder, Vectors
 from knowledge.index import FLAT_UP_TO, PassageIndex, Phrase, PhraseKind, dense_index, lexical_text
 from knowledge.lexical import LexicalIndex, content_lemmas
 from knowledge.models import Answer
-from knowledge.ranking import Ranking
 from knowledge.retriever import Retriever, stored_vectors
 from knowledge.settings import KnowledgeSettings
 from tests.bench.peers import PEERS, Search
@@ -184,7 +183,9 @@ def by_size(service: AnswerService, encoder: SentenceEncoder, sizes: Sequence[in
         index = synthetic_index(service.index, size, vectors)
         built = time.perf_counter() - started
         memory = _memory() - before
-        retriever = Retriever(index, encoder, service.retriever.reader, Ranking.load())
+        retriever = Retriever(
+            index, encoder, service.retriever.reader, service.retriever.ranking, service.retriever.following
+        )
         retriever.search(questions[0])
         whole = _p(lambda text, retriever=retriever: retriever.search(text), questions)
         encoding = _p(lambda text: encoder.encode([text]), questions)

@@ -103,10 +103,12 @@ def knowledge_base(folder: Path, *, mode: str = "demo") -> KnowledgeSettings:
         articles=folder / "articles",
         approvals=folder / "approvals.jsonl",
         vocabulary=folder / "vocabulary.yml",
+        out_of_scope=folder / "out_of_scope.txt",
         clinic=write_clinic(folder / "clinic.yml", content_mode=mode),
         build=folder / "build",
     )
     settings.vocabulary.write_text(yaml.safe_dump({"concepts": CONCEPTS}), encoding="utf-8")
+    settings.out_of_scope.touch()
     settings.articles.mkdir()
     write_article(settings, "kettles", WATER)
     write_article(settings, "chairs", CHAIRS)

@@ -69,7 +69,7 @@ def copy(base: KnowledgeSettings, tmp_path: Path) -> KnowledgeSettings:
     """A copy of the knowledge base that a test may change."""
     root = base.build.parent
     shutil.copytree(root, tmp_path / "copy", symlinks=True)
-    names = ("articles", "approvals", "vocabulary", "clinic", "build")
+    names = ("articles", "approvals", "vocabulary", "out_of_scope", "clinic", "build")
     return KnowledgeSettings(**{name: tmp_path / "copy" / getattr(base, name).name for name in names})
 
 

@@ -61,9 +61,8 @@ def finished(patched: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def found_by_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> KnowledgeSettings:
-    names = {"articles": "articles", "approvals": "approvals.jsonl", "clinic": "clinic.yml", "build": "build"}
-    for name, file in {**names, "vocabulary": "vocabulary.yml"}.items():
-        monkeypatch.setenv(f"VAGUS_{name.upper()}", str(folder / file))
+    for file in ("articles", "approvals.jsonl", "clinic.yml", "build", "vocabulary.yml", "out_of_scope.txt"):
+        monkeypatch.setenv(f"VAGUS_{Path(file).stem.upper()}", str(folder / file))
     return KnowledgeSettings.from_env(os.environ)
 
 

@@ -23,16 +23,22 @@ from knowledge.index import (
     write_artifact,
 )
 from knowledge.models import Vetted
+from knowledge.out_of_scope import OutOfScope
 from knowledge.reviewing import decide
 from knowledge.vocabulary import Concept, Vocabulary
 from tests.knowledge.content import CLINICIAN, FINGERPRINT, NOW, knowledge_base, word_vectors, write_article
 
+OUTSIDE = OutOfScope(
+    ("who fixes roofs", "when do trains leave"), word_vectors(["who fixes roofs", "when do trains leave"])
+)
 VOCABULARY = Vocabulary((Concept("kettle", "topic", "kettle", ("kettle", "tea maker")),), "a" * 64)
 FILES = [
     "manifest.json",
     "passages.jsonl",
     "phrases.jsonl",
     "concepts.json",
+    "outside.jsonl",
+    "outside.npy",
     "dense.faiss",
     "lexical/data.csc.index.npy",
     "lexical/indices.csc.index.npy",
@@ -65,7 +71,7 @@ def built(tmp_path: Path, written: tuple[Path, str]) -> tuple[Path, str]:
 
 def write(build: Path, passages: list[Vetted]) -> str:
     vectors = word_vectors(phrase.text for phrase in phrases_of(passages))
-    name = write_artifact(build, passages, vectors, FINGERPRINT, VOCABULARY)
+    name = write_artifact(build, passages, vectors, FINGERPRINT, VOCABULARY, OUTSIDE)
     switch_current(build, name)
     return name
 
@@ -192,15 +198,32 @@ def test_index_says_when_current_names_nothing(built: tuple[Path, str]) -> None:
         load_current(build, encoder=None)
 
 
+def test_index_keeps_out_of_scope_questions_with_their_vectors(built: tuple[Path, str]) -> None:
+    build, name = built
+    loaded = load_artifact(build, name, encoder=FINGERPRINT)
+    assert loaded.outside.texts == OUTSIDE.texts
+    assert np.array_equal(loaded.outside.vectors, OUTSIDE.vectors)
+    assert set(OUTSIDE.texts) <= loaded.vectors().keys()
+
+
+def test_index_leaves_out_an_out_of_scope_question_that_a_passage_answers(tmp_path: Path, vetted: list[Vetted]) -> None:
+    vectors = word_vectors(phrase.text for phrase in phrases_of(vetted))
+    texts = ("no light", "who fixes roofs")
+    name = write_artifact(tmp_path, vetted, vectors, FINGERPRINT, VOCABULARY, OutOfScope(texts, word_vectors(texts)))
+    assert load_artifact(tmp_path, name, encoder=FINGERPRINT).outside.texts == ("who fixes roofs",)
+
+
 def test_index_name_depends_on_what_goes_in_and_on_nothing_else(tmp_path: Path, vetted: list[Vetted]) -> None:
     name = write(tmp_path / "one", vetted)
     assert write(tmp_path / "two", vetted) == name
     other_words = Vocabulary((), "b" * 64)
-    assert artifact_name(vetted, FINGERPRINT, VOCABULARY) == name
-    assert artifact_name(vetted[:-1], FINGERPRINT, VOCABULARY) != name
-    assert artifact_name(vetted[::-1], FINGERPRINT, VOCABULARY) != name
-    assert artifact_name(vetted, "0" * 64, VOCABULARY) != name
-    assert artifact_name(vetted, FINGERPRINT, other_words) != name
+    listed = OUTSIDE.texts
+    assert artifact_name(vetted, FINGERPRINT, VOCABULARY, listed) == name
+    assert artifact_name(vetted[:-1], FINGERPRINT, VOCABULARY, listed) != name
+    assert artifact_name(vetted[::-1], FINGERPRINT, VOCABULARY, listed) != name
+    assert artifact_name(vetted, "0" * 64, VOCABULARY, listed) != name
+    assert artifact_name(vetted, FINGERPRINT, other_words, listed) != name
+    assert artifact_name(vetted, FINGERPRINT, VOCABULARY, listed[:-1]) != name
     for file in FILES:
         assert (tmp_path / "one" / name / file).read_bytes() == (tmp_path / "two" / name / file).read_bytes(), file
 
@@ -227,7 +250,7 @@ def test_index_of_nothing_loads_and_finds_nothing(tmp_path: Path) -> None:
     loaded = load_current(tmp_path, encoder=FINGERPRINT)
     assert isinstance(loaded, PassageIndex)
     assert loaded.passages == ()
-    assert loaded.vectors() == {}
+    assert loaded.vectors().keys() == set(OUTSIDE.texts)
     assert loaded.lexical.match("anything").best(3) == []
 
 
