@@ -9,7 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
 from actions.clinic import call_button
-from actions.memory import Event, Memory
+from actions.memory import Event, Memory, intent_of
 from actions.replies import passage_button
 from actions.services import Services
 from knowledge.models import Answer, Suggestion
@@ -34,7 +34,7 @@ class ActionRedirect(ServiceAction):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, _domain: Domain) -> list[Event]:
         """Redirect; with a button to a passage on the subject, or with the passage itself where that is the answer."""
-        memory, intent = Memory.of(tracker), str(tracker.get_intent_of_latest_message() or "")
+        memory, intent = Memory.of(tracker), intent_of(tracker)
         found = None
         if intent not in WITHOUT_EDUCATION and not memory.question.startswith("/"):
             found = self.services.answers.ask(memory.question, previous=memory.previous, shown=memory.shown)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.memory import Event, Memory
+from actions.memory import Event, Memory, intent_of
 from actions.replies import answer_reply, passage_button, refusal_reply
 from actions.services import Services
 from knowledge.models import Answer, Suggestion
@@ -49,7 +49,7 @@ class ActionAnswerQuestion(ServiceAction):
         found = self.services.answers.ask(memory.question, previous=memory.previous, shown=memory.shown)
         if isinstance(found, Answer):
             return memory.asked() + self.show(dispatcher, found, memory)
-        off_topic = tracker.get_intent_of_latest_message() == "out_of_scope"
+        off_topic = intent_of(tracker) == "out_of_scope"
         dispatcher.utter_message(json_message=refusal_reply(found, self.services, memory, off_topic=off_topic))
         return memory.asked() + memory.missed([suggestion.passage for suggestion in found.nearest])
 

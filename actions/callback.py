@@ -17,7 +17,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
 from actions.clinic import call_button
-from actions.memory import Event
+from actions.memory import Event, intent_of
 from actions.wording import SCHEMA
 
 Domain = dict[str, Any]
@@ -36,6 +36,7 @@ REGION = "US"
 ALWAYS_DIGRESSION = frozenset({"cancel_request", "red_flag", "request_callback", "ask_passage", "ask_topic"})
 CLEAR_INTENT = 0.75
 """From this confidence on, a message that reads as a question is taken as one."""
+WORDS_OF_A_QUESTION = 4
 
 _QUESTION = re.compile(
     r"\?|^(what|when|where|why|who|whom|whose|which|how|is|are|am|can|could|do|does|did|should|would|will|was|were|has|have)\b"
@@ -62,7 +63,7 @@ class ValidateCallbackForm(ServiceAction):
         """Events that fill or clear the requested slot; none for a digression."""
         requested = tracker.get_slot("requested_slot")
         text = str(tracker.latest_message.get("text") or "").strip()
-        intent = str(tracker.get_intent_of_latest_message() or "")
+        intent = intent_of(tracker)
         if requested not in SLOTS or intent in ALWAYS_DIGRESSION:
             return []
         if requested in ("callback_consent", "callback_confirmed"):
@@ -184,6 +185,8 @@ def is_question(tracker: Tracker, requested: str) -> bool:
     clear = float(intent.get("confidence") or 0.0) >= CLEAR_INTENT and intent.get("name") != "nlu_fallback"
     if requested == "callback_phone" and not any(map(str.isdigit, text)):
         return bool(_QUESTION.search(text)) or (clear and intent.get("name") not in ("affirm", "deny"))
+    if requested == "callback_name" and len(text.split()) < WORDS_OF_A_QUESTION and "?" not in text:
+        return False  # Will Hope is a name
     return bool(_QUESTION.search(text)) and (clear or "?" in text)
 
 
@@ -207,7 +210,7 @@ def read_phone(text: str) -> str | None:
         '+12125550142'
     """
     for match in phonenumbers.PhoneNumberMatcher(text, REGION, leniency=phonenumbers.Leniency.POSSIBLE):
-        if phonenumbers.is_possible_number(match.number):
+        if phonenumbers.is_possible_number_with_reason(match.number) == phonenumbers.ValidationResult.IS_POSSIBLE:
             return phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
     return None
 
@@ -242,7 +245,7 @@ READERS: dict[str, Callable[[str], str | None]] = {
 
 def _field_to_change(tracker: Tracker, text: str) -> str | None:
     """The slot that the patient wants to change: named by a button, or in words."""
-    if tracker.get_intent_of_latest_message() == "change_callback":
+    if intent_of(tracker) == "change_callback":
         field = next(tracker.get_latest_entity_values("field"), None)
         return field if field in _FIELD_WORDS else None
     if text.startswith("/"):

@@ -9,7 +9,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
-from actions.memory import Event
+from actions.memory import Event, intent_of
 from actions.services import Services
 from actions.when import days_meant
 from knowledge.clinic import WEEKDAYS, Clinic, Weekday, clock, day_name
@@ -29,8 +29,7 @@ class ActionHours(ServiceAction):
         clinic, now = self.services.clinic, self.services.now()
         call = [call_button(clinic)]
         days = days_meant(str(tracker.latest_message.get("text") or ""), now.astimezone(clinic.zone).date(), clinic)
-        intent = tracker.get_intent_of_latest_message()
-        name, values = _days_asked(self.services, days) if days else _in_general(self.services, intent or "")
+        name, values = _days_asked(self.services, days) if days else _in_general(self.services, intent_of(tracker))
         return self.say(dispatcher, name, buttons=call, **values)
 
 

@@ -14,6 +14,11 @@ KEPT_PASSAGES = 30
 Event = dict[str, Any]
 
 
+def intent_of(tracker: Tracker) -> str:
+    """The predicted intent of the last message, `nlu_fallback` included (rasa-sdk's own method skips that)."""
+    return str((tracker.latest_message.get("intent") or {}).get("name") or "")
+
+
 @dataclass(frozen=True)
 class Memory:
     """The slots that answers depend on.

@@ -41,6 +41,8 @@ KINDS: tuple[type[ServiceAction], ...] = (
     session.ActionAreYouHuman,
     session.ActionInsult,
     session.ActionHopeless,
+    session.ActionUnclear,
+    session.ActionOtherLanguage,
     session.ActionFeedback,
     session.ActionPrivacy,
     session.ActionNothingToCancel,

@@ -63,9 +63,7 @@ def build_app(services: Services) -> Sanic[Any, Any]:
     app: Sanic[Any, Any] = Sanic(f"vagus_actions_{id(services)}", configure_logging=False)
     # One worker thread: answers are computed one at a time, off the event loop, and need no locks of their own.
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="action")
-    executor = ActionExecutor()
-    for action in build_actions(services):
-        executor.register_function(action.name(), _off_loop(action, pool))
+    executor = build_executor(services, pool)
 
     @app.get("/health")
     async def health(_request: Request) -> HTTPResponse:
@@ -73,25 +71,43 @@ def build_app(services: Services) -> Sanic[Any, Any]:
 
     @app.post("/webhook")
     async def webhook(request: Request) -> HTTPResponse:
-        call = request.json if isinstance(request.json, dict) else {}
-        name = str(call.get("next_action") or "")
-        call.setdefault("domain", {})  # Rasa is told not to send it: our actions read the wording files
-        try:
-            result = await executor.run(call)
-        except ActionExecutionRejection as error:
-            return json_response({"error": error.message, "action_name": error.action_name}, status=400)
-        except ActionNotFoundException:
-            return json_response({"error": "no such action", "action_name": name}, status=404)
-        except Exception as error:  # (whatever it is, the body must not quote the conversation)
-            logger.error("%s failed: %s at %s", name, type(error).__name__, _place(error))
-            return json_response({"error": type(error).__name__, "action_name": name}, status=500)
-        return json_response(result.model_dump() if result else {"events": [], "responses": []})
+        status, body = await answer(executor, request.json if isinstance(request.json, dict) else {})
+        return json_response(body, status=status)
 
     @app.after_server_stop
     async def close(_app: Any) -> None:
         pool.shutdown(wait=True)
 
     return app
+
+
+def build_executor(services: Services, pool: ThreadPoolExecutor) -> ActionExecutor:
+    """rasa-sdk's executor with every action, each to run in the pool."""
+    executor = ActionExecutor()
+    for action in build_actions(services):
+        executor.register_function(action.name(), _off_loop(action, pool))
+    return executor
+
+
+async def answer(executor: ActionExecutor, call: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Run the action that a call names.
+
+    Returns:
+        Status and body: 200 with events and responses, 404 for an unknown action, 400 for one that declines, 500 for one
+        that fails. Bodies of errors name the error, never what it says: that may quote the conversation.
+    """
+    name = str(call.get("next_action") or "")
+    call.setdefault("domain", {})  # Rasa does not send it: our actions read the wording files
+    try:
+        result = await executor.run(call)
+    except ActionExecutionRejection as error:
+        return 400, {"error": error.message, "action_name": error.action_name}
+    except ActionNotFoundException:
+        return 404, {"error": "no such action", "action_name": name}
+    except Exception as error:
+        logger.error("%s failed: %s at %s", name, type(error).__name__, _place(error))
+        return 500, {"error": type(error).__name__, "action_name": name}
+    return 200, result.model_dump() if result else {"events": [], "responses": []}
 
 
 def _off_loop(action: Action, pool: ThreadPoolExecutor) -> Callable[..., Awaitable[Any]]:

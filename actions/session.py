@@ -56,6 +56,18 @@ class ActionHopeless(Saying):
     called = "action_hopeless"
 
 
+class ActionUnclear(Saying):
+    """That there was no question in it."""
+
+    called = "action_unclear"
+
+
+class ActionOtherLanguage(Saying):
+    """That it reads English only, in Spanish too, and whom to call."""
+
+    called = "action_other_language"
+
+
 class ActionFeedback(Saying):
     """Where feedback goes."""
 

@@ -23,7 +23,7 @@ DAY_WORDS = {
 }
 
 HOLIDAY_WORDS: dict[str, str] = {
-    # what patients write: a word of the name in the `holidays` library
+    # what patients write: how the name begins in the `holidays` library, or a fixed month and day
     r"day after thanksgiving|black friday": "",
     r"thanksgiving|turkey day": "Thanksgiving",
     r"christmas eve|xmas eve": "12-24",
@@ -79,7 +79,7 @@ def _named(name: str, today: date, clinic: Clinic) -> date | None:
         return _coming(month, day, today)
     country = clinic.holidays.country if clinic.holidays else "US"
     known = holidays.country_holidays(country, years=[today.year, today.year + 1])
-    days = sorted(day for day, label in known.items() if name in label and "observed" not in label.lower())
+    days = sorted(day for day, label in known.items() if label.startswith(name) and "observed" not in label.lower())
     return next((day for day in days if day >= today), None)
 
 

@@ -1,0 +1,47 @@
+from actions.session import ActionAffirm, ActionDeny, ActionGreet, ActionHelp, ActionHopeless, ActionPrivacy
+from tests.actions.fakes import sent, slots_of
+
+
+def test_a_patient_is_greeted_once(services, dispatcher, tracker):
+    events = ActionGreet(services).run(dispatcher, tracker("hi", "greet"), {})
+    ActionGreet(services).run(dispatcher, tracker("hi", "greet", greeted=True), {})
+    first, second = sent(dispatcher)
+    assert slots_of(events) == {"greeted": True}
+    assert "911" in first["text"]
+    assert first["text"] != second["text"]
+
+
+def test_who_asked_already_is_not_greeted_as_new(services, dispatcher, tracker):
+    ActionGreet(services).run(dispatcher, tracker("hi", "greet", last_question="does stress hurt"), {})
+    assert sent(dispatcher)[0]["text"].startswith("I'm here")
+
+
+def test_yes_shows_what_was_offered(services, dispatcher, tracker):
+    ActionAffirm(services).run(dispatcher, tracker("yes", "affirm", offered_passage="pacing#1"), {})
+    assert sent(dispatcher)[0]["passages"][0]["id"] == "pacing#1"
+
+
+def test_yes_to_nothing_asks_what_they_want_to_know(services, dispatcher, tracker):
+    ActionAffirm(services).run(dispatcher, tracker("yes", "affirm"), {})
+    assert sent(dispatcher)[0]["kind"] == "smalltalk"
+
+
+def test_no_withdraws_the_offer(services, dispatcher, tracker):
+    assert slots_of(ActionDeny(services).run(dispatcher, tracker("no", "deny", offered_passage="x#1"), {})) == {
+        "offered_passage": None
+    }
+
+
+def test_topic_buttons_are_payloads_with_their_braces(services, dispatcher, tracker):
+    ActionHelp(services).run(dispatcher, tracker("help", "help"), {})
+    assert '/ask_topic{"subject": "leaky gut"}' in [button["payload"] for button in sent(dispatcher)[0]["buttons"]]
+
+
+def test_despair_gets_the_crisis_line_by_button(services, dispatcher, tracker):
+    ActionHopeless(services).run(dispatcher, tracker("nothing helps", "hopeless"), {})
+    assert {"tel:988", "sms:988"} <= {button["payload"] for button in sent(dispatcher)[0]["buttons"]}
+
+
+def test_privacy_names_the_clinics_notice_only_where_there_is_one(services, dispatcher, tracker):
+    ActionPrivacy(services).run(dispatcher, tracker("private?", "privacy"), {})
+    assert "privacy notice" not in sent(dispatcher)[0]["text"]
