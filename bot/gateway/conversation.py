@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ MAX_TEXT = 2_000
 
 SLASHES = "/\u2044\u2215\uff0f"
 """Everything that is or looks like the mark of a command."""
+
+PHONE = re.compile(r"(?<![\w.,/-])(?:\+?1[ .-]?)?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]?\d{4}(?![\w/-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +87,14 @@ class Conversations:
 
     def alarm(self, text: str) -> Reply | None:
         """The reply to an alarm, or None. Nothing is stored: for a channel whose storage fails."""
-        flag = self._screen.screen(text)
+        flag = self._flag(text)
         if flag is None or flag.level != "alarm":
             return None
         return reply_from_message(self._safety_words.reply(flag, self._numbers()))
 
     def is_alarming(self, text: str | None) -> bool:
         """Whether a message may not be turned away by a rate limit."""
-        flag = self._screen.screen(text) if text else None
+        flag = self._flag(text) if text else None
         return flag is not None and flag.level == "alarm"
 
     async def open(self, session_id: str, channel: str) -> tuple[datetime, list[Reply]]:
@@ -175,13 +178,13 @@ class Conversations:
         return button.label, button.payload
 
     async def _answer_text(self, session_id: str, text: str, previous: Sequence[str]) -> list[Reply]:
-        flag = self._screen.screen(text, previous=previous)
+        flag = self._flag(text, previous)
         if flag is not None:
             await asyncio.to_thread(self._store.count_flag, flag.kind, flag.level, flag.group)
             metrics.RED_FLAGS.labels(flag.kind, flag.level).inc()
             logger.info("red flag kind=%s level=%s group=%d", flag.kind, flag.level, flag.group)
-            self._tell_of_flag(session_id, flag)
             if flag.level == "alarm":
+                self._tell_of_flag(session_id, flag)
                 return [reply_from_message(self._safety_words.reply(flag, self._numbers()))]
         if len(text) > MAX_TEXT:
             replies = [words.too_long()]
@@ -252,8 +255,22 @@ class Conversations:
         while (telling := self._telling.get(session_id)) is not None:
             await asyncio.wait([telling])
 
+    def _flag(self, text: str, previous: Sequence[str] = ()) -> RedFlag | None:
+        """What the safety screen says to a message, read without the phone numbers in it."""
+        return self._screen.screen(without_phones(text), previous=tuple(without_phones(said) for said in previous))
+
     def _numbers(self) -> dict[str, str]:
         return {**self._clinic.emergency.model_dump(), "clinic": self._clinic.phone_display}
+
+
+def without_phones(text: str) -> str:
+    """Text without its phone numbers: to a classifier, ten digits can read like a measurement.
+
+    Example:
+        >>> without_phones("my number is (212) 555-0142")
+        'my number is  '
+    """
+    return PHONE.sub(" ", text)
 
 
 def printable(text: str) -> str:

@@ -63,6 +63,10 @@ class Player:
         message_id, data = self.telegram.button(self.chat_id, label)
         return self._play(self.telegram.press_of(self.chat_id, data, message_id))
 
+    def press_value(self, data: str) -> Turn:
+        """Press a button that carries `data`, whether or not it was ever offered."""
+        return self._play(self.telegram.press_of(self.chat_id, data))
+
     def _play(self, update: dict[str, Any]) -> Turn:
         before = len(self.telegram.chats[self.chat_id].sent)
         self.telegram.send(update)
