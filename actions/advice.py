@@ -38,7 +38,7 @@ class ActionRedirect(ServiceAction):
         found = None
         if intent not in WITHOUT_EDUCATION and not memory.question.startswith("/"):
             found = self.services.answers.ask(memory.question, previous=memory.previous, shown=memory.shown)
-        if isinstance(found, Answer) and intent in ANSWERED_FIRST:
+        if isinstance(found, Answer) and intent in ANSWERED_FIRST and (memory.previous or _names_a_condition(tracker)):
             return memory.asked() + self.show(dispatcher, found, memory)
         buttons = [*_education(found), call_button(self.services.clinic)]
         return self.say(dispatcher, _wording(intent, named(tracker, self.services), self.services), buttons=buttons)
@@ -48,6 +48,10 @@ def named(tracker: Tracker, services: Services) -> frozenset[str]:
     """Ids of the concepts that the message names, from the entities that spaCy found."""
     values = (str(entity.get("value", "")).lower() for entity in tracker.latest_message.get("entities", []))
     return frozenset(services.concepts[value] for value in values if value in services.concepts)
+
+
+def _names_a_condition(tracker: Tracker) -> bool:
+    return any(entity.get("entity") == "condition" for entity in tracker.latest_message.get("entities", []))
 
 
 def _wording(intent: str, concepts: frozenset[str], services: Services) -> str:

@@ -24,7 +24,6 @@ DAY_WORDS = {
 
 HOLIDAY_WORDS: dict[str, str] = {
     # what patients write: how the name begins in the `holidays` library, or a fixed month and day
-    r"day after thanksgiving|black friday": "",
     r"thanksgiving|turkey day": "Thanksgiving",
     r"christmas eve|xmas eve": "12-24",
     r"christmas|xmas": "Christmas Day",
@@ -65,11 +64,24 @@ def days_meant(text: str, today: date, clinic: Clinic) -> list[date]:
 
 
 def _holiday(words: str, today: date, clinic: Clinic) -> list[date]:
+    words = words.replace("black friday", "day after thanksgiving")
+    weekdays = "|".join(DAY_WORDS.values())
     for pattern, name in HOLIDAY_WORDS.items():
-        if re.search(rf"\b(?:{pattern})\b", words):
-            day = _after_thanksgiving(today, clinic) if not name else _named(name, today, clinic)
-            return [day] if day else []
+        match = re.search(rf"\b(?:(day|{weekdays}) (after|before) )?(?:{pattern})\b", words)
+        if match:
+            day = _named(name, today, clinic)
+            return [_beside(day, match[1], -1 if match[2] == "before" else 1)] if day else []
     return []
+
+
+def _beside(day: date, which: str | None, step: int) -> date:
+    """The day itself; or the one beside it (`day`), or the nearest of a weekday, by steps of one day."""
+    if which is None:
+        return day
+    day += timedelta(days=step)
+    while which != "day" and not re.fullmatch(DAY_WORDS[WEEKDAYS[day.weekday()]], which):
+        day += timedelta(days=step)
+    return day
 
 
 def _named(name: str, today: date, clinic: Clinic) -> date | None:
@@ -81,11 +93,6 @@ def _named(name: str, today: date, clinic: Clinic) -> date | None:
     known = holidays.country_holidays(country, years=[today.year, today.year + 1])
     days = sorted(day for day, label in known.items() if label.startswith(name) and "observed" not in label.lower())
     return next((day for day in days if day >= today), None)
-
-
-def _after_thanksgiving(today: date, clinic: Clinic) -> date | None:
-    thanksgiving = _named("Thanksgiving", today - timedelta(days=1), clinic)
-    return thanksgiving + timedelta(days=1) if thanksgiving else None
 
 
 def _relative(words: str, today: date, _clinic: Clinic) -> list[date]:

@@ -50,11 +50,19 @@ def test_education_on_the_subject_is_offered_not_given(services, dispatcher, tra
 
 
 def test_a_question_about_a_cure_gets_the_approved_passage_when_there_is_one(services, dispatcher, tracker):
-    ActionRedirect(services).run(dispatcher, tracker("can stress be cured", "advice_cure"), {})
+    condition = [{"entity": "condition", "value": "stress"}]
+    ActionRedirect(services).run(dispatcher, tracker("can stress be cured", "advice_cure", entities=condition), {})
     ActionRedirect(services).run(dispatcher, tracker("cure me", "advice_cure"), {})
     first, second = sent(dispatcher)
     assert first["kind"] == "answer"
     assert second["kind"] == "redirect"
+
+
+def test_will_i_get_better_is_not_answered_with_a_condition_that_nobody_named(services, dispatcher, tracker):
+    asked = "will my stress ever get better"
+    ActionRedirect(services).run(dispatcher, tracker(asked, "advice_cure"), {})
+    ActionRedirect(services).run(dispatcher, tracker(asked, "advice_cure", previous_questions=["what is stress"]), {})
+    assert [reply["kind"] for reply in sent(dispatcher)] == ["redirect", "answer"]
 
 
 def test_a_jailbreak_is_not_looked_up(services, answers, dispatcher, tracker):
