@@ -7,12 +7,12 @@ numbers. Word vectors and tokenizer are the exported encoder's.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,24 +22,11 @@ from tokenizers import Tokenizer
 from bot.safety.embeddings import word_vectors
 from bot.safety.errors import SafetyDataError
 from bot.safety.model_shape import MAX_TOKENS, OUTPUTS
-from bot.safety.normalise import COMMA, Message
-from bot.safety.sequences import SequenceModel
+from bot.safety.normalise import Message
+from bot.safety.sequences import SequenceModel, log_softmax
+from bot.safety.stretches import parts
 
 MODEL = Path(__file__).parent / "model"
-
-WINDOW = 90
-"""Words that are read at once. A longer message is read in windows that overlap by a fifth."""
-
-LONG = 45
-"""Words: in a message longer than this, one line may hide, so it is also read stretch by stretch."""
-
-STRETCH = (8, 34)
-"""Fewest and most words of one stretch."""
-
-DOUBT = 2.5
-"""By how much a stretch must score higher than the whole to count: out of its surroundings a line sounds worse than it is."""
-
-MOST_STRETCHES = 40
 
 
 @dataclass(frozen=True)
@@ -57,8 +44,43 @@ class Scores:
     sequences: float
 
 
+class Scorer(Protocol):
+    """Whatever scores messages, and the settings that say how to weigh its scores."""
+
+    settings: Mapping[str, Any]
+
+    def score(self, message: Message) -> Scores:
+        """Score one message: whole, and stretch by stretch when it is long enough to hide one."""
+        ...
+
+
+class SequenceClassifier:
+    """The linear model alone: what is left when the exported encoder cannot be used. Needs only numpy."""
+
+    def __init__(self, model: SequenceModel, settings: Mapping[str, Any]) -> None:
+        """Put an opened model together; use `open`."""
+        self._model = model
+        self.settings = settings
+
+    @classmethod
+    def open(cls, model_folder: Path = MODEL) -> SequenceClassifier:
+        """Open the shipped numbers.
+
+        Raises:
+            SafetyDataError: If a file is missing or damaged.
+        """
+        return cls(_sequence_model(model_folder), _settings(model_folder).get("without encoder", {}))
+
+    def score(self, message: Message) -> Scores:
+        """Score one message."""
+        read = [(self._model.score(text) - doubt, text) for text, doubt in parts(message)]
+        score, text = max(read)
+        groups = np.concatenate([np.zeros(1, dtype=np.float32), self._model.groups(text)])
+        return Scores(0.0, groups, score)
+
+
 class Classifier:
-    """Scores messages. Thread-safe: onnxruntime sessions may be run from any thread."""
+    """Transformer and linear model together. Thread-safe: onnxruntime sessions may be run from any thread."""
 
     def __init__(
         self,
@@ -74,7 +96,7 @@ class Classifier:
         self._tokenizer = tokenizer
         self._vectors = vectors
         self._places = places
-        self.sequence_model = sequence_model
+        self._sequence_model = sequence_model
         self.settings = settings
 
     @classmethod
@@ -88,85 +110,58 @@ class Classifier:
         Raises:
             SafetyDataError: If a file is missing or damaged, or the encoder is not the one the weights were trained on.
         """
+        settings = _settings(model_folder)
         try:
-            settings = json.loads((model_folder / "model.json").read_text(encoding="utf-8"))
             encoder = json.loads((encoder_folder / "encoder.json").read_text(encoding="utf-8"))
             tokenizer = Tokenizer.from_file(str(encoder_folder / "tokenizer.json"))
-            packed = io.BytesIO((model_folder / "weights.npz").read_bytes())  # np.load leaves a damaged file open
-            with np.load(packed, allow_pickle=False) as archive:
-                weights = {name: archive[name] for name in archive.files}
         except Exception as error:  # tokenizers raises bare Exception
-            raise SafetyDataError(f"{model_folder} or {encoder_folder}: {error}. Run `make build`.") from error
-        if encoder.get("weights_sha256") != settings["encoder_sha256"]:
+            raise SafetyDataError(f"{encoder_folder}: {error}. Run `make build`.") from error
+        if encoder.get("weights_sha256") != settings.get("encoder_sha256"):
             raise SafetyDataError(f"{encoder_folder}: is not the encoder that {model_folder} was trained on.")
-        places = weights.pop("places").astype(np.float32)
         tokenizer.enable_truncation(MAX_TOKENS)
         tokenizer.no_padding()
+        weights = _arrays(model_folder / "weights.npz")
+        places = weights.pop("places").astype(np.float32)
+        session = _session(model_folder / "graph.onnx", weights)
         vectors = word_vectors(encoder_folder / "model.fp32.onnx")
-        sequence_model = SequenceModel(
-            weights.pop("sequences.keys"),
-            weights.pop("sequences.rarity").astype(np.float32),
-            weights.pop("sequences.weights").astype(np.float32),
-            float(weights.pop("sequences.bias")),
-        )
-        return cls(_session(model_folder / "graph.onnx", weights), tokenizer, vectors, places, sequence_model, settings)
+        return cls(session, tokenizer, vectors, places, _sequence_model(model_folder), settings)
 
     def score(self, message: Message) -> Scores:
-        """Score one message: whole, and stretch by stretch when it is long enough to hide one."""
-        parts = [(message.stretch(start, end), 0.0) for start, end in windows(message)]
-        if len(message.words) > LONG:
-            parts.extend((message.stretch(start, end), DOUBT) for start, end in stretches(message))
-        read = [(*self.score_text(text), self.sequence_model.score(text), doubt) for text, doubt in parts]
+        """Score one message."""
+        read = [(*self._transform(text), self._sequence_model.score(text), doubt) for text, doubt in parts(message)]
         flag, groups, sequences, doubt = max(read, key=lambda r: r[0] - r[3])
-        return Scores(flag - doubt, groups, sequences - doubt if doubt else sequences)
+        return Scores(flag - doubt, groups, sequences - doubt)
 
-    def score_text(self, text: str) -> tuple[float, npt.NDArray[np.float32]]:
-        """Score one normalised text: its log odds of a red flag, and the log probabilities of the 22 groups."""
+    def _transform(self, text: str) -> tuple[float, npt.NDArray[np.float32]]:
+        """The transformer's log odds of a red flag, and its log probabilities of the 22 groups."""
         ids = self._tokenizer.encode(text).ids
         x = self._vectors[ids] + self._places[: len(ids)]
         scores = np.asarray(self._session.run(["scores"], {"x": x[None]})[0], dtype=np.float32)[0]
-        groups = scores[1:OUTPUTS]
-        return float(scores[0]), groups - np.log(np.exp(groups - groups.max()).sum()) - groups.max()
+        return float(scores[0]), log_softmax(scores[1:OUTPUTS])
 
 
-def windows(message: Message) -> list[tuple[int, int]]:
-    """First word and the word after the last of each window; a message of usual length is one window."""
-    total = len(message.words)
-    if total <= WINDOW:
-        return [(0, total)]
-    step = WINDOW - WINDOW // 5
-    return [(start, min(start + WINDOW, total)) for start in range(0, total - WINDOW // 5, step)]
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / "model.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise SafetyDataError(f"{folder}: {error}. Restore the folder from the repository.") from error
 
 
-def stretches(message: Message) -> list[tuple[int, int]]:
-    """Cut a message into stretches: sentences, short ones joined, long ones cut at commas.
-
-    Returns:
-        First word and the word after the last of each; from both ends of the message when there are very many.
-    """
-    fewest, most = STRETCH
-    found: list[tuple[int, int]] = []
-    start = 0
-    for _, end in message.sentences:
-        if end - start >= fewest:
-            found.extend(_cut(message, start, end, most))
-            start = end
-    if start < len(message.words):
-        found.append((max(0, min(start, len(message.words) - fewest)), len(message.words)))
-    if len(found) > MOST_STRETCHES:
-        found = found[: MOST_STRETCHES // 2] + found[-MOST_STRETCHES // 2 :]
-    return found
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        # np.load leaves a damaged file open when it opens it itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise SafetyDataError(f"{path}: {error}. Restore the file from the repository.") from error
 
 
-def _cut(message: Message, start: int, end: int, most: int) -> list[tuple[int, int]]:
-    pieces = []
-    while end - start > most:
-        commas = [i for i in range(start + most // 2, start + most) if message.boundaries[i] >= COMMA]
-        cut = commas[-1] if commas else start + most
-        pieces.append((start, cut))
-        # Without a comma to cut at, the next piece begins a little earlier, so that no phrase falls between two.
-        start = cut if commas else cut - most // 4
-    return [*pieces, (start, end)]
+def _sequence_model(folder: Path) -> SequenceModel:
+    arrays = _arrays(folder / "sequences.npz")
+    try:
+        return SequenceModel.from_arrays(arrays)
+    except KeyError as error:
+        raise SafetyDataError(f"{folder / 'sequences.npz'}: lacks {error}. Restore the file.") from error
 
 
 def _session(graph: Path, weights: dict[str, npt.NDArray[Any]]) -> onnxruntime.InferenceSession:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bot.safety.classifier import Classifier, Scores
+from bot.safety.classifier import Classifier, Scorer, Scores, SequenceClassifier
 from bot.safety.decision import Weighing, verdict
 from bot.safety.errors import SafetyError
 from bot.safety.flags import RedFlag
@@ -33,42 +33,38 @@ class SafetyScreen:
 
     Example:
         >>> screen = SafetyScreen.load(None)
-        >>> screen.screen("my chest is tight and it goes down my left arm").kind
+        >>> screen.screen("crushing weight on my chest, sweating, left arm is numb").kind
         'emergency'
     """
 
-    def __init__(self, normaliser: Normaliser, rules: RuleBook, classifier: Classifier | None) -> None:
-        """Put the layers together; `classifier` None means rules only."""
+    def __init__(self, normaliser: Normaliser, rules: RuleBook, scorer: Scorer | None) -> None:
+        """Put the layers together; `scorer` None means rules only.
+
+        Raises:
+            SafetyDataError: If the scorer's settings are incomplete.
+        """
         self._normalise = normaliser
         self._rules = rules
-        self._classifier = classifier
-        self._weighing = None if classifier is None else Weighing.parse(classifier.settings)
+        self._scorer = scorer
+        self._weighing = None if scorer is None else Weighing.parse(scorer.settings)
 
     @classmethod
     def load(cls, encoder_folder: Path | None) -> SafetyScreen:
         """Open the screen.
 
         Args:
-            encoder_folder: The exported sentence encoder. None, or a folder that cannot be used, means rules only,
-                which is logged once.
+            encoder_folder: The exported sentence encoder. None means rules only. With a folder that cannot be used, the
+                linear model over letter and word sequences helps the rules; that is logged once.
 
         Raises:
             SafetyDataError: If a shipped rule or word list is damaged.
         """
-        classifier = None
-        if encoder_folder is not None:
-            try:
-                classifier = Classifier.open(encoder_folder)
-                Weighing.parse(classifier.settings)
-            except SafetyError as error:
-                classifier = None
-                log.error("The safety classifier is off, rules alone are on: %s", error)
-        return cls(Normaliser(), RuleBook(), classifier)
+        return cls(Normaliser(), RuleBook(), _scorer(encoder_folder))
 
     @property
     def learned(self) -> bool:
-        """Whether the classifier is on."""
-        return self._classifier is not None
+        """Whether the whole classifier is on, transformer included."""
+        return isinstance(self._scorer, Classifier)
 
     def screen(self, text: str, *, previous: Sequence[str] = ()) -> RedFlag | None:
         """Look for a red flag in one message.
@@ -110,10 +106,10 @@ class SafetyScreen:
         return max(risks)
 
     def _scores(self, message: Message) -> Scores | None:
-        if self._classifier is None:
+        if self._scorer is None:
             return None
         try:
-            return self._classifier.score(message)
+            return self._scorer.score(message)
         except (RuntimeError, ValueError) as error:
             log.error("The safety classifier failed on a message; rules alone judged it: %s", type(error).__name__)
             return None
@@ -136,6 +132,25 @@ class SafetyScreen:
         if known is not None and (known.level == together.level or known.level == "alarm"):
             return flag
         return replace(together, evidence=f"over turns: {together.evidence}")
+
+
+def _scorer(encoder_folder: Path | None) -> Scorer | None:
+    """The best scorer that can be opened."""
+    if encoder_folder is None:
+        return None
+    try:
+        classifier = Classifier.open(encoder_folder)
+        Weighing.parse(classifier.settings)
+        return classifier
+    except SafetyError as error:
+        log.error("The safety classifier is off, rules and word sequences are on: %s", error)
+    try:
+        plain = SequenceClassifier.open()
+        Weighing.parse(plain.settings)
+        return plain
+    except SafetyError as error:
+        log.error("The word sequences are off too, rules alone are on: %s", error)
+    return None
 
 
 def _join(turns: Sequence[Message]) -> Message:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import os
@@ -10,17 +9,19 @@ import shutil
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bot.safety.classifier import LONG, MODEL, STRETCH, WINDOW, Classifier, stretches, windows
-from bot.safety.decision import Weighing
+from bot.safety.classifier import MODEL, Classifier, SequenceClassifier
+from bot.safety.decision import OPINIONS, Weighing
 from bot.safety.embeddings import word_vectors
 from bot.safety.errors import SafetyDataError
 from bot.safety.normalise import Normaliser
 from bot.safety.screen import SafetyScreen
+from bot.safety.stretches import LONG, STRETCH, WINDOW, stretches, windows
 from tests.knowledge.content import real_encoder
 
 MEGABYTE = 1_000_000
@@ -101,7 +102,7 @@ def test_windows_cover_every_word_of_a_long_message(normalise: Normaliser) -> No
     read = windows(message)
     assert read[0][0] == 0
     assert read[-1][1] == 400
-    assert all(later[0] < earlier[1] for earlier, later in itertools.pairwise(read))
+    assert all(later[0] < earlier[1] for earlier, later in pairwise(read))
     assert max(end - start for start, end in read) == WINDOW
 
 
@@ -124,27 +125,59 @@ def test_one_line_does_not_hide_in_a_very_long_message(encoder: Path) -> None:
     assert len(chatter.split()) > LONG
 
 
-@pytest.mark.parametrize("damage", ["no weights", "other encoder", "no settings", "torn settings", "torn weights"])
-def test_screen_falls_back_to_rules_when_the_model_is_not_right(
-    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, damage: str
-) -> None:
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shipped model that the screen will open, to be damaged."""
     folder = tmp_path / "model"
     shutil.copytree(MODEL, folder)
-    settings = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    if damage == "no weights":
-        (folder / "weights.npz").unlink()
-    elif damage == "torn weights":
-        (folder / "weights.npz").write_bytes((MODEL / "weights.npz").read_bytes()[:5000])
-    elif damage == "other encoder":
-        settings["encoder_sha256"] = "0" * 64
-    elif damage == "no settings":
-        del settings["alarm"]
-    (folder / "model.json").write_text("{" if damage == "torn settings" else json.dumps(settings), encoding="utf-8")
     monkeypatch.setattr(Classifier.open.__func__, "__defaults__", (folder,))
+    monkeypatch.setattr(SequenceClassifier.open.__func__, "__defaults__", (folder,))
+    return folder
+
+
+def damage_settings(model: Path, name: str, value: object) -> None:
+    settings = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    settings[name] = value
+    (model / "model.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+@pytest.mark.parametrize("damage", ["no weights", "torn weights", "other encoder", "no thresholds", "no encoder"])
+def test_screen_keeps_its_linear_model_when_the_transformer_is_not_right(
+    encoder: Path, model: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    if damage == "no weights":
+        (model / "weights.npz").unlink()
+    elif damage == "torn weights":
+        (model / "weights.npz").write_bytes((MODEL / "weights.npz").read_bytes()[:5000])
+    elif damage == "other encoder":
+        damage_settings(model, "encoder_sha256", "0" * 64)
+    elif damage == "no thresholds":
+        damage_settings(model, "alarm", None)
+    with caplog.at_level(logging.ERROR):
+        screen = SafetyScreen.load(encoder / "missing" if damage == "no encoder" else encoder)
+    assert not screen.learned
+    assert len(caplog.records) == 1
+    unruly = "the goop in the bowl looks like roofing tar and i get woozy on the stairs"
+    flag = screen.screen(unruly)
+    assert flag is not None
+    assert flag.group == 8
+    assert screen.screen("how much fiber is in an apple") is None
+
+
+@pytest.mark.parametrize("damage", ["torn settings", "no sequences", "torn sequences"])
+def test_screen_keeps_its_rules_when_nothing_learned_is_right(
+    encoder: Path, model: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    if damage == "torn settings":
+        (model / "model.json").write_text("{", encoding="utf-8")
+    elif damage == "no sequences":
+        (model / "sequences.npz").unlink()
+    else:
+        (model / "sequences.npz").write_bytes((MODEL / "sequences.npz").read_bytes()[:500])
     with caplog.at_level(logging.ERROR):
         screen = SafetyScreen.load(encoder)
     assert not screen.learned
-    assert len(caplog.records) == 1
+    assert len(caplog.records) == 2
     flag = screen.screen("my chest is tight and it goes down my left arm")
     assert flag is not None
     assert flag.level == "alarm"
@@ -167,7 +200,7 @@ def test_a_classifier_that_fails_on_a_message_leaves_it_to_the_rules(
 
 def test_weighing_names_what_is_missing() -> None:
     with pytest.raises(SafetyDataError, match="is missing or no number"):
-        Weighing.parse({"weights": dict.fromkeys(json.loads((MODEL / "model.json").read_text())["weights"], 1.0)})
+        Weighing.parse({"weights": dict.fromkeys(OPINIONS, 1.0)})
 
 
 MEASURE = r"""
@@ -205,5 +238,5 @@ def test_screen_alone_is_small_starts_fast_and_needs_no_torch(encoder: Path) -> 
     started, megabytes, slow = map(float, done.stdout.split())
     # Seconds and milliseconds of this process's own processor time: a busy machine does not count.
     assert started <= 2.0
-    assert megabytes <= 300  # measured 279; the goal is 250
+    assert megabytes <= 250
     assert slow <= 12.0

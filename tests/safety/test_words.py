@@ -86,7 +86,7 @@ def test_no_reply_teaches_about_the_gut(lesson: str) -> None:
 
 def test_the_crisis_reply_has_988_by_call_and_text_veterans_and_spanish(words: SafetyWords) -> None:
     reply = words.reply(flag(14, "crisis"), NUMBERS)
-    assert reply["text"].startswith("I'm really glad you told me.")
+    assert reply["text"].startswith("Thank you for telling me")
     assert "call or text 988" in reply["text"]
     assert "911" in reply["text"]
     assert "Veterans" in reply["text"]

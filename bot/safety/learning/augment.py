@@ -22,7 +22,7 @@ NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", (
 ), strict=True))  # fmt: skip
 """Keys beside each other on a keyboard."""
 
-UNTOUCHED = 0.35
+UNTOUCHED = 0.3
 SHORT = 260
 """Characters: longer messages get no company."""
 
@@ -61,12 +61,12 @@ class Augmenter:
         chance, text = self._random.random, example.text
         if len(text) >= SHORT:
             return text
-        if chance() < 0.22:
+        if chance() < 0.36:
             drawn = [self._random.choice(self._ordinary) for _ in range(4)]
             other = next((o for o in drawn if o.lang == example.lang), drawn[0]).text
             text = f"{other} {text}" if chance() < 0.5 else f"{text} {other}"
             return f"{text}\n{self._random.choice(self._ordinary).text}" if chance() < 0.25 else text
-        if chance() < 0.06:
+        if chance() < 0.07:
             other = self._random.choice(self._benign).text
             return f"{other} {text}" if chance() < 0.5 else f"{text} {other}"
         return text

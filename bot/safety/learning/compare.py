@@ -80,7 +80,7 @@ def _frozen(encoder: Path, seen: Sequence[Example], unseen: Sequence[Example]) -
 
 
 def _sequences(seen: Sequence[Example], unseen: Sequence[Example]) -> npt.NDArray[np.float64]:
-    model = train_sequences([e.read for e in seen], np.array([e.group > 0 for e in seen]))
+    model = train_sequences([e.read for e in seen], np.array([e.group for e in seen]))
     return np.array([model.score(e.read) for e in unseen])
 
 

@@ -22,7 +22,7 @@ ORDINARY = (
     "fragment-benign",
     "ordinary-es",
 )
-"""Styles of benign messages that are not near-misses."""
+"""Styles of benign messages that are not near-misses, in files of both; a file named `*-ordinary*` holds nothing else."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Example:
         style: How it is written, or why it is no red flag.
         lang: "en" or "es".
         author: The first letter of its file's name: whoever wrote it.
+        ordinary: Whether it is benign, and not a near-miss.
     """
 
     text: str
@@ -44,16 +45,12 @@ class Example:
     style: str
     lang: str
     author: str
+    ordinary: bool
 
     @property
     def read(self) -> str:
         """What the classifier reads."""
         return self.message.stretch(0, len(self.message.words))
-
-    @property
-    def ordinary(self) -> bool:
-        """Benign, and not a near-miss."""
-        return self.group == 0 and self.style in ORDINARY
 
 
 def load(folder: Path = TRAINING) -> list[Example]:
@@ -65,6 +62,7 @@ def load(folder: Path = TRAINING) -> list[Example]:
     normalise = Normaliser()
     examples: dict[str, Example] = {}
     for path in sorted(folder.glob("*.jsonl")):
+        all_ordinary = "ordinary" in path.stem and "near-misses" not in path.stem
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             try:
                 data = json.loads(line)
@@ -76,7 +74,8 @@ def load(folder: Path = TRAINING) -> list[Example]:
             message = normalise(text)
             key = f"{group} {message.text}"
             if message.words and key not in examples:
-                examples[key] = Example(text, message, group or 0, data["style"], data["lang"], path.name[0])
+                ordinary = group is None and (all_ordinary or data["style"] in ORDINARY)
+                examples[key] = Example(text, message, group or 0, data["style"], data["lang"], path.name[0], ordinary)
     if not examples:
         raise SafetyDataError(f"{folder}: holds no training messages")
     return list(examples.values())

