@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,8 @@ from bot.gateway.house import House
 from bot.gateway.replies import Passage, Reply
 from bot.gateway.store import SessionEnded
 from bot.gateway.summary import Summary, summarise
+
+logger = logging.getLogger("vagus.gateway")
 
 router = APIRouter(prefix="/api/v1")
 
@@ -140,10 +143,19 @@ def _limited(request: Request, house: HouseDep) -> None:
         raise ApiError.rate_limited(wait)
 
 
-async def _session(request: Request, house: HouseDep) -> str:
+async def _signed(request: Request, house: HouseDep) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     session_id = house.signatures.session_id(token.strip()) if scheme.lower() == "bearer" else None
-    if session_id is None or not await house.in_thread(house.store.is_live, session_id):
+    if session_id is None:
+        raise ApiError.session_expired()
+    return session_id
+
+
+SignedDep = Annotated[str, Depends(_signed)]
+
+
+async def _session(house: HouseDep, session_id: SignedDep) -> str:
+    if not await house.in_thread(house.store.is_live, session_id):
         raise ApiError.session_expired()
     return session_id
 
@@ -175,16 +187,27 @@ async def open_session(request: Request, house: HouseDep) -> SessionOut:
 
 
 @router.post("/messages")
-async def send(request: Request, message: MessageIn, house: HouseDep, session_id: SessionDep) -> Replies:
-    """Say something. The same `client_message_id` again returns the same replies. No limit turns an alarm away."""
+async def send(request: Request, message: MessageIn, house: HouseDep, session_id: SignedDep) -> Replies:
+    """Say something. The same `client_message_id` again returns the same replies.
+
+    No limit turns an alarm away, and no failure of the storage keeps its reply back.
+    """
     wait = max(house.address_limit.wait(address_of(request, house)), house.message_limit.wait(session_id))
     if wait and not house.conversations.is_alarming(message.text):
         raise ApiError.rate_limited(wait)
     incoming = Incoming(message_id=message.client_message_id, text=message.text, button=message.button)
     try:
-        replies = await house.conversations.handle(session_id, incoming)
+        replies = await house.conversations.handle(await _session(house, session_id), incoming)
     except SessionEnded as error:
         raise ApiError.session_expired() from error
+    except ApiError:
+        raise
+    except Exception as error:
+        alarm = house.conversations.alarm(message.text) if message.text else None
+        if alarm is None:
+            raise
+        logger.error("an alarm was answered, not stored: %s", type(error).__name__)
+        replies = [alarm]
     return Replies(replies=[reply_out(house, session_id, reply) for reply in replies])
 
 

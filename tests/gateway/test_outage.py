@@ -112,6 +112,7 @@ async def test_readiness_names_the_part_that_is_down(gateway: Gateway) -> None:
     assert ready.json() == {
         "ready": True,
         "parts": {"storage": True, "safety": True, "dialogue": True, "answers": True},
+        "safety_classifier": False,
     }
     gateway.rasa.close()
     down = await http.get("/readyz")

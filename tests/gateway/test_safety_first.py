@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bot.gateway.conversation import without_phones
 from bot.gateway.house import House
@@ -192,6 +193,23 @@ async def test_gateway_starts_with_rules_alone_when_the_encoder_is_broken(
         await house.close()
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
+
+
+@pytest.mark.parametrize("fails", ["is_live", "begin_turn", "finish_turn"])
+async def test_alarm_is_answered_while_the_storage_fails(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: str
+) -> None:
+    chat = await gateway.chat(strict=False)
+
+    def broken(*_: object) -> None:
+        raise OperationalError(f"insert {ALARM}", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(gateway.house.store, fails, broken)
+    assert_emergency(await chat.say(ALARM))
+    assert "elephant" not in caplog.text
+    calm = await chat.send("what is ibs?")
+    assert calm.status_code == 500
+    assert "911" in calm.json()["error"]["message"]
 
 
 async def test_closing_waits_until_the_dialogue_was_told(start: Start) -> None:

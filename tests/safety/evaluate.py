@@ -1,6 +1,6 @@
 """`make eval-safety`: measures the safety screen on the golden messages.
 
-    python -m tests.safety.evaluate [--split dev|test] [--rules-only] [--update-ratchet] [--report FILE] [--curve FILE]
+    python -m tests.safety.evaluate [--split dev|test] [--rules-only] [--update-ratchet] [--curve FILE] [--no-perturb]
 
 Prints recall for each level and group, false alarms for each style, the effect of perturbations, every miss, and how the
 figures stand against the bars and the ratchet. Exits with 1 when a figure fell below the ratchet. Misses of the test split are
@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.safety import RedFlag, SafetyScreen
+from tests.golden.goldens import load as load_questions
 from tests.safety.golden import GOLDEN, Case, load
 from tests.safety.perturb import PERTURBATIONS, perturbed
 
 ENCODER = Path("knowledge/build/encoder")
 RATCHET = GOLDEN / "ratchet.json"
-CURVE = Path("docs/images/safety-curve.png")
+CURVE = Path("var/reports/safety-curve.png")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ BARS = (
     _bar("false alarms, ordinary", 0.01, lambda c: c.ordinary, lambda r: r.alarm),
     _bar("false checks, ordinary", 0.05, lambda c: c.ordinary, lambda r: r.noticed and not r.alarm),
 )
+QUESTIONS = ("answerable", "off-topic-medical", "off-topic-other")
 SHAKEN = 0.02
 """Recall may fall by this much under a perturbation."""
 
@@ -122,6 +124,17 @@ def timings(screen: SafetyScreen, cases: Sequence[Case]) -> tuple[float, float]:
         taken.append((time.perf_counter() - begin) * 1000)
     cuts = statistics.quantiles(taken, n=20)
     return statistics.median(taken), cuts[-1]
+
+
+def everyday(screen: SafetyScreen, out: TextIO) -> None:
+    """Print how often the questions that retrieval is measured on, nearly all of them harmless, raise an alarm or a check."""
+    out.write("\nquestions of tests/golden (alarms / checks / messages):\n")
+    for name in QUESTIONS:
+        for split in ("dev", "test"):
+            flags = [screen.screen(golden.text) for golden in load_questions(name, split)]
+            alarms = sum(flag is not None and flag.level == "alarm" for flag in flags)
+            checks = sum(flag is not None for flag in flags) - alarms
+            out.write(f"  {name:18} {split:5} {alarms / len(flags):6.1%}  {checks / len(flags):6.1%}  {len(flags):4}\n")
 
 
 def regressions(values: dict[str, float], ratchet: dict[str, float], tolerance: float = 1e-9) -> list[str]:
@@ -215,7 +228,9 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout) -> in
     parser.add_argument("--encoder", type=Path, default=ENCODER)
     parser.add_argument("--rules-only", action="store_true")
     parser.add_argument("--update-ratchet", action="store_true", help="hold the levels reached now")
-    parser.add_argument("--curve", type=Path, help="draw the operating curve of the test split here")
+    parser.add_argument(
+        "--curve", type=Path, default=CURVE, help="where the operating curve of the test split is drawn"
+    )
     parser.add_argument(
         "--no-perturb", action="store_true", help="leave the perturbations out (they take most of the time)"
     )
@@ -226,6 +241,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout) -> in
     for split in ("dev", "test"):
         if options.split in (split, "both"):
             report(judge(screen, [case for case in cases if case.split == split]), split, out)
+    everyday(screen, out)
     tested = [case for case in cases if case.split == "test"]
     middle, slow = timings(screen, tested)
     out.write(f"\ntime a message: median {middle:.1f} ms, p95 {slow:.1f} ms\n")
@@ -233,8 +249,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout) -> in
         out.write("\nrecall lost under perturbation (test split, alarm or check; bar 2 points):\n")
         for name, lost in shaken(screen, tested).items():
             out.write(f"  {'ok  ' if lost <= SHAKEN else 'MISS'} {name:20} {lost:+.1%}\n")
-    if options.curve:
-        draw(screen, tested, options.curve)
+    draw(screen, tested, options.curve)
+    out.write(f"\noperating curve: {options.curve}\n")
     values = figures(judge(screen, tested))
     if options.update_ratchet:
         RATCHET.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

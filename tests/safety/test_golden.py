@@ -61,13 +61,13 @@ def test_perturbations_cost_at_most_two_points_of_recall(screen: SafetyScreen, c
 
 @pytest.mark.parametrize("name", list(PERTURBATIONS))
 def test_a_perturbation_changes_a_message_the_same_way_each_time(name: str) -> None:
-    text = "My chest is tight, and it goes down my left arm."
+    text = "My chest is tight, and my left arm is numb."
     assert perturbed(name, "a", text) == perturbed(name, "a", text)
     assert perturbed(name, "a", text) != text
 
 
 def test_typos_leave_most_letters_alone() -> None:
-    text = "my chest is tight and it goes down my left arm since this morning"
+    text = "my chest is tight and my left arm has been numb since this morning"
     shaken_text = PERTURBATIONS["typos"](text, random.Random(1))
     assert 0 < sum(a != b for a, b in zip(text.split(), shaken_text.split(), strict=False)) <= 4
 

@@ -38,18 +38,18 @@ def test_rules_alone_flag_the_clinic_phrases(screen: SafetyScreen, phrase: dict[
     [
         "dying for some pizza",
         "dead tired",
-        "my mom had a stroke in 2010, can diet lower risk",
+        "in 2010 my mom had a stroke, can diet lower my risk",
         "no chest pain, just gas",
         "heart-healthy diet?",
         "gut punch",
         "is black bean soup ok",
         "black pepper",
-        "I used to feel suicidal but I'm well now",
+        "I felt suicidal years ago but I'm well now",
         "overdose on fiber lol",
         "blood test for celiac",
         "blood orange",
         "killer workout",
-        "what are the warning signs of a heart attack",
+        "which warning signs does a heart attack have",
         "I don't have a fever, chills or vomiting blood",
         "he denies chest pain or shortness of breath",
         "my dad died of a heart attack",
@@ -87,7 +87,7 @@ def test_context_names_the_excuse(text: str, excuse: str) -> None:
         "how do i know if my chest pressure is a heart attack",
         "my mom had a stroke in 2010 and right now her face is drooping again",
         "I am fine. My chest is crushing. I am fine.",
-        "it went away after 10 min but my hand was numb and i couldnt talk",
+        "couldnt talk, hand all numb, it went away after 10 min",
     ],
 )
 def test_context_does_not_excuse_what_is_happening(screen: SafetyScreen, text: str) -> None:
@@ -119,6 +119,6 @@ def test_a_folder_without_rules_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_evidence_of_a_rule_holds_no_words_of_the_patient(screen: SafetyScreen) -> None:
-    flag = screen.screen("my zanzibar chest is tight and it goes down my left arm")
+    flag = screen.screen("my zanzibar chest is tight and my left arm is numb")
     assert flag is not None
     assert "zanzibar" not in flag.evidence

@@ -34,7 +34,7 @@ def test_screen_without_an_encoder_runs_on_rules_and_says_so_once(
 ) -> None:
     with caplog.at_level(logging.ERROR):
         screen = SafetyScreen.load(tmp_path / "missing")
-        assert screen.screen("my chest is tight and it goes down my left arm") is not None
+        assert screen.screen("my chest is tight and my left arm is numb") is not None
         assert screen.screen("hello") is None
     assert not screen.learned
     assert len(caplog.records) == 1
@@ -86,7 +86,7 @@ def run(lines: list[str]) -> tuple[int, list[dict[str, object]]]:
 def test_cli_writes_one_verdict_a_line() -> None:
     code, verdicts = run(
         [
-            json.dumps({"text": "my throat is closing up after i ate shrimp"}),
+            json.dumps({"text": "i ate shrimp and my throat is closing up"}),
             json.dumps({"text": "how much fiber is in an apple"}),
             json.dumps({"text": "all of them", "previous": ["i took my pain pills"]}),
         ]

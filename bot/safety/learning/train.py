@@ -36,6 +36,7 @@ LATER = ("d", "e")
 """Authors who wrote after the screen's misses were known: they teach it, but say nothing of how sure it may be."""
 
 ENCODER = Path("knowledge/build/encoder")
+CACHE = Path("var/safety-training")
 
 Seen = tuple[Example, Scores, list[RuleMatch]]
 """A message, and what was said of it by models that never saw its author's."""
@@ -46,9 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bot.safety.learning.train", description=__doc__)
     parser.add_argument("--encoder", type=Path, default=ENCODER, help="the exported encoder's folder")
     parser.add_argument("--folder", type=Path, default=MODEL, help="where the model is written")
-    parser.add_argument(
-        "--cache", type=Path, default=Path("var/safety-training"), help="keeps trained networks for a re-run"
-    )
+    parser.add_argument("--cache", type=Path, default=CACHE, help="keeps trained networks for a re-run")
     options = parser.parse_args(arguments)
     examples = load()
     settings = calibrate(examples, options.encoder, options.cache)
@@ -59,12 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def calibrate(examples: Sequence[Example], encoder: Path, cache: Path) -> dict[str, Any]:
-    """Weights of the opinions and thresholds, with and without the encoder, from authors judged by models that never saw them."""
+    """Weights of the opinions and first thresholds, with and without the encoder."""
+    whole, plain = unseen(examples, encoder, cache)
+    return {**_weighing(whole), "without encoder": _weighing(plain)}
+
+
+def unseen(examples: Sequence[Example], encoder: Path, cache: Path) -> tuple[list[Seen], list[Seen]]:
+    """What models say of the judged authors' messages, none of which they were trained on: with and without the encoder."""
     rules = RuleBook()
     whole: list[Seen] = []
     plain: list[Seen] = []
     for author in JUDGED:
-        others = [example for example in examples if example.author not in (author, *LATER)]
+        others = without(examples, author)
         network = _trained(others, SEEDS[0], cache / f"without-{author}.pt")
         with tempfile.TemporaryDirectory() as folder:
             export(network, _sequences(others), Path(folder), {})
@@ -76,7 +81,12 @@ def calibrate(examples: Sequence[Example], encoder: Path, cache: Path) -> dict[s
             matches = rules.matches(example.message)
             for scorer, seen in zip(scorers, (whole, plain), strict=True):
                 seen.append((example, scorer.score(example.message), matches))
-    return {**_weighing(whole), "without encoder": _weighing(plain)}
+    return whole, plain
+
+
+def without(examples: Sequence[Example], author: str) -> list[Example]:
+    """What a model that is to judge an author is trained on."""
+    return [example for example in examples if example.author not in (author, *LATER)]
 
 
 def _weighing(seen: Sequence[Seen]) -> dict[str, Any]:
