@@ -18,14 +18,13 @@ import numpy.typing as npt
 from knowledge.errors import SettingsError
 from knowledge.ranking import FIT_FEATURES, WEIGHTS, Candidates, Floats, LinearModel, QuestionSigns, Ranking
 
-FOLLOW_FEATURES = ("alone", "about", "after", "same_article", "near", "named", "same_article_leaning", "alone_leaning")
+FOLLOW_FEATURES = ("alone", "about", "after", "same_article", "near", "same_article_leaning")
 """What ranks passages in a conversation:
 
 - `alone`, `about`, `after`: the rank model's score for the question by itself, with the subject, with the last heading.
 - `same_article`: whether the passage is of the article that answered last.
 - `near`: cosine with the passage shown last.
-- `named`: share of the subject's concepts that the passage names.
-- `same_article_leaning`, `alone_leaning`: two of these again, where the question's words point back.
+- `same_article_leaning`: `same_article` again, where the question's words point back.
 """
 
 FOLLOW_ANSWER_FEATURES = (
@@ -36,18 +35,15 @@ FOLLOW_ANSWER_FEATURES = (
     "ask_after",
     "length",
     "unknown",
-    "missing_concepts",
     "same_article_bare",
     "outside",
-    "outside_wording",
 )
 """What decides whether the best passage answers: its own features above, and
 
 - `margin`: how far it is ahead of the next in score.
 - `alone_answers`: log odds that the best passage answers the question by itself.
 - `best_ask`: cosine of the nearest way to ask of any passage, by itself; `ask_after`: of this one, with the last heading.
-- `length`, `unknown`, `outside`, `outside_wording`: as in `knowledge.ranking`.
-- `missing_concepts`: how many concepts of the question the passage lacks.
+- `length`, `outside`: as in `knowledge.ranking`; `unknown`: share of its words that articles and vocabulary do not know.
 - `same_article_bare`: whether it is of the article that answered last, where the question names no concept.
 """
 
@@ -60,12 +56,10 @@ class Context:
 
     Attributes:
         subject: Names of the concepts last asked about, or else the last question.
-        concepts: Ids of the concepts in it and in the last question.
         last: Position of the passage shown last.
     """
 
     subject: str
-    concepts: frozenset[str]
     last: int
 
 
@@ -80,8 +74,6 @@ class Turn:
         after: The same for the question with the heading of the passage shown last.
         same_article: 1 for passages of the article that answered last.
         near: Cosine with the passage shown last.
-        named: Share of the subject's concepts that the passage names.
-        missing: How many of the question's own concepts it does not name.
         signs: What the question says by itself.
         leans: Whether its words point back.
         alone_probability: That the best passage answers the question by itself.
@@ -93,8 +85,6 @@ class Turn:
     after: Floats
     same_article: Floats
     near: Floats
-    named: Floats
-    missing: Floats
     signs: QuestionSigns
     leans: bool
     alone_probability: float
@@ -144,7 +134,7 @@ def follow_features(turn: Turn, ranking: Ranking) -> Floats:
         ranking.scores(Candidates(turn.positions, fit)) for fit in (turn.alone, turn.about, turn.after)
     )
     leans = float(turn.leans)
-    columns = (alone, about, after, turn.same_article, turn.near, turn.named, turn.same_article * leans, alone * leans)
+    columns = (alone, about, after, turn.same_article, turn.near, turn.same_article * leans)
     features: Floats = np.stack(columns, axis=1).astype(np.float32)
     return features
 
@@ -163,9 +153,7 @@ def follow_answer_features(
         float(turn.after[row, ASK]),
         float(np.log1p(signs.words)),
         signs.unknown / max(1, signs.words),
-        float(turn.missing[row]),
         float(turn.same_article[row]) * (signs.concepts == 0),
         signs.outside,
-        signs.outside_wording,
     )
     return np.array([*features[row].tolist(), *extra], dtype=np.float32)

@@ -22,41 +22,38 @@ WEIGHTS = Path(__file__).with_name("ranking.json")
 
 Floats = npt.NDArray[np.float32]
 
-FIT_FEATURES = ("ask", "asks", "lead", "text", "coverage", "bm25", "wording", "concepts")
+FIT_FEATURES = ("ask", "asks", "lead", "text", "coverage", "wording", "concepts")
 """What is known of a passage and a question together, in the order of `Candidates.fit`:
 
 - `ask`, `asks`: cosine of the nearest other way to ask, and the mean of the three nearest.
 - `lead`, `text`: cosine of heading with first paragraph, and of the whole text.
 - `coverage`: share of the question's words that the passage holds, rare words counting more.
-- `bm25`: BM25 score.
 - `wording`: likeness of letters with the nearest way to ask, which survives typos.
 - `concepts`: share of the question's vocabulary concepts that the passage names.
 """
 
 RANK_FEATURES = ("asks", "lead", "text", "coverage", "wording")
-"""Those that rank: the others earned nothing in the ablation (docs/decisions/retrieval.md), but help to judge."""
+"""Those that rank. What earned nothing in the ablation is left out, here and below (docs/decisions/retrieval.md)."""
 
 RANK_COLUMNS = [FIT_FEATURES.index(name) for name in RANK_FEATURES]
 
 ANSWER_FEATURES = (
-    *FIT_FEATURES,
+    "ask",
+    "lead",
     "best_ask",
-    "margin",
     "lead_of_five",
     "length",
-    "unknown",
     "uncovered",
     "missing_concepts",
     "named_concepts",
     "outside",
     "outside_wording",
 )
-"""What decides whether the best passage answers: its own fit, and
+"""What decides whether the best passage answers: `ask` and `lead` as above, and
 
 - `best_ask`: the nearest way to ask of any passage.
-- `margin`, `lead_of_five`: how far it is ahead of the second and of the fifth in score.
+- `lead_of_five`: how far it is ahead of the fifth in score.
 - `length`: logarithm of the number of content words in the question.
-- `unknown`: share of them that neither articles nor vocabulary know.
 - `uncovered`: share of words not in the passage, times length.
 - `missing_concepts`, `named_concepts`: share of the question's concepts it lacks, and how many the question names.
 - `outside`, `outside_wording`: likeness with questions that no article answers (`knowledge.out_of_scope`).
@@ -160,20 +157,18 @@ def answer_features(
 ) -> Floats:
     """One row of `ANSWER_FEATURES` for the candidate at rank `chosen`."""
     ranked = scores[order]
-    fit = candidates.fit[order[chosen]]
-    by_name = dict(zip(FIT_FEATURES, fit.tolist(), strict=True))
+    fit = dict(zip(FIT_FEATURES, candidates.fit[order[chosen]].tolist(), strict=True))
     length = float(np.log1p(signs.words))
-    rest = ranked[chosen + 1 :] if len(ranked) > chosen + 1 else ranked[-1:]
-    extra = (
+    features = (
+        fit["ask"],
+        fit["lead"],
         float(candidates.fit[:, FIT_FEATURES.index("ask")].max()),
-        float(ranked[chosen] - rest[0]),
-        float(ranked[chosen] - rest[min(3, len(rest) - 1)]),
+        float(ranked[chosen] - ranked[min(chosen + 4, len(ranked) - 1)]),
         length,
-        signs.unknown / max(1, signs.words),
-        (1.0 - by_name["coverage"]) * length,
-        (1.0 - by_name["concepts"]) if signs.concepts else 0.0,
+        (1.0 - fit["coverage"]) * length,
+        (1.0 - fit["concepts"]) if signs.concepts else 0.0,
         float(min(4, signs.concepts)),
         signs.outside,
         signs.outside_wording,
     )
-    return np.array([*fit.tolist(), *extra], dtype=np.float32)
+    return np.array(features, dtype=np.float32)

@@ -117,9 +117,7 @@ class Retriever:
             if found is None:
                 raise ValueError("the index is empty")
             last = self.index.by_id[found.hits[0].passage.id]
-        subject = self.reader.subject(previous)
-        named = frozenset(self.reader.read(f"{subject}\n{previous[-1]}").concepts)
-        return Context(subject, named, last)
+        return Context(self.reader.subject(previous), last)
 
     def turn(self, alone: Found, context: Context, shown: Collection[str] = ()) -> Turn:
         """Everything that is known of a question in its conversation, and of the passages that may answer it."""
@@ -132,8 +130,6 @@ class Retriever:
         given = [self.index.by_id[passage] for passage in shown if passage in self.index.by_id]
         positions = positions[~np.isin(positions, given)]
         leads = self._vectors[self._first[positions]]
-        own = frozenset(query.question.concepts)
-        concepts = [self.index.concepts[position] for position in positions]
         return Turn(
             positions=positions,
             alone=self.fit(query, positions),
@@ -141,8 +137,6 @@ class Retriever:
             after=self.fit(after, positions),
             same_article=np.isin(positions, same).astype(np.float32),
             near=leads @ self._vectors[self._first[context.last]],
-            named=np.array([_share(context.concepts, of) for of in concepts], dtype=np.float32),
-            missing=np.array([len(own - of) for of in concepts], dtype=np.float32),
             signs=query.signs,
             leans=points_back(query.question),
             alone_probability=alone.probability(0),
@@ -174,10 +168,9 @@ class Retriever:
         for row, position in enumerate(positions):
             fit[row, :4] = self._cosines(query.vector, position)
             found = process.extractOne(worded, self._ways[position], scorer=fuzz.ratio)
-            fit[row, 6] = found[1] / 100.0 if found else 0.0
-            fit[row, 7] = _share(asked, self.index.concepts[position])
+            fit[row, 5] = found[1] / 100.0 if found else 0.0
+            fit[row, 6] = _share(asked, self.index.concepts[position])
         fit[:, 4] = query.match.coverage(positions)
-        fit[:, 5] = query.match.scores(positions)
         return fit
 
     def _positions(self, query: Query) -> Positions:

@@ -31,9 +31,9 @@ from knowledge.ranking import (
 )
 from knowledge.retriever import Retriever
 from knowledge.settings import KnowledgeSettings
-from tests.golden.fit_following import fit_following
+from tests.golden import fit_following
 from tests.golden.goldens import Golden, load
-from tests.golden.models import Model, as_json, fit_choice, fit_judge
+from tests.golden.models import Floats, Mask, Model, as_json, fit_choice, fit_judge
 
 WRONGFUL_ANSWER_BUDGET = 0.06
 """Share of off-topic medical dev questions that may be answered at the threshold that is chosen."""
@@ -91,15 +91,17 @@ def ablation(answerable: Sequence[Case]) -> None:
     print("| features | top-1 | top-3 |\n|---|---|---|")
     variants = [("chosen", RANK_FEATURES), ("all", FIT_FEATURES)]
     variants += [(f"without {name}", tuple(n for n in FIT_FEATURES if n != name)) for name in FIT_FEATURES]
-    variants += [(f"{name} alone", (name,)) for name in ("ask", "lead", "text", "bm25", "coverage", "wording")]
-    variants += [("dense only", ("ask", "asks", "lead", "text")), ("lexical only", ("coverage", "bm25", "wording"))]
+    variants += [(f"{name} alone", (name,)) for name in ("ask", "lead", "text", "coverage", "wording")]
+    variants += [("dense only", ("ask", "asks", "lead", "text")), ("lexical only", ("coverage", "wording"))]
     for label, names in variants:
         first, third = cross_validated(answerable, names)
         print(f"| {label} | {first:.3f} | {third:.3f} |", flush=True)
 
 
-def fit_answering(fit: Model, answerable: list[Case], medical: list[Case], other: list[Case]) -> dict[str, object]:
-    """The answer model and the two thresholds."""
+def fit_answering(
+    fit: Model, answerable: list[Case], medical: list[Case], other: list[Case], *, table: bool = False
+) -> dict[str, object]:
+    """The answer model and the two thresholds; with `table`, print what each feature is worth."""
     everything = [*answerable, *medical, *other]
     rows, labels = [], []
     for case in everything:
@@ -107,7 +109,10 @@ def fit_answering(fit: Model, answerable: list[Case], medical: list[Case], other
         order = np.argsort(-scores, kind="stable")
         rows.append(answer_features(case.candidates, scores, order, case.signs))
         labels.append(bool(case.accepted[order[0]]))
-    model, held = fit_judge(np.array(rows, dtype=np.float64), np.array(labels), C=0.3)
+    features, true = np.array(rows, dtype=np.float64), np.array(labels)
+    model, held = fit_judge(features, true, C=0.3)
+    if table:
+        _answer_ablation(features, true, len(answerable), len(medical))
     asked, off = held[: len(answerable)], held[len(answerable) : len(answerable) + len(medical)]
     rest = held[len(answerable) + len(medical) :]
     answer_from = float(np.quantile(off, 1 - WRONGFUL_ANSWER_BUDGET))
@@ -124,6 +129,21 @@ def fit_answering(fit: Model, answerable: list[Case], medical: list[Case], other
     }
 
 
+def _answer_ablation(features: Floats, true: Mask, asked: int, medical: int) -> None:
+    print("| answering | log loss | answered right at 6% of off-topic medical |\n|---|---|---|")
+    groups = {
+        "unknown, uncovered": {"unknown", "uncovered"},
+        "outside, outside_wording": {"outside", "outside_wording"},
+    }
+    for label, gone in {"": set(), **{name: {name} for name in ANSWER_FEATURES}, **groups}.items():
+        columns = [i for i, name in enumerate(ANSWER_FEATURES) if name not in gone]
+        _, held = fit_judge(features[:, columns], true, C=0.3)
+        sure = np.clip(np.where(true, held, 1 - held), 1e-6, 1)
+        answered = held >= np.quantile(held[asked : asked + medical], 1 - WRONGFUL_ANSWER_BUDGET)
+        right = np.mean((answered & true)[:asked])
+        print(f"| {'without ' + label if label else 'all'} | {-np.log(sure).mean():.4f} | {right:.3f} |", flush=True)
+
+
 def blank_retriever() -> Retriever:
     """A retriever that cannot rank yet: fitting must not need the numbers that it makes."""
     ranking = Ranking(LinearModel.blank(RANK_FEATURES), LinearModel.blank(ANSWER_FEATURES), 1.0, 1.0)
@@ -138,6 +158,11 @@ def main() -> int:
     other = cases(retriever, load("off-topic-other", "dev"))
     if "--ablation" in sys.argv:
         ablation(answerable)
+        fit = fit_ranking(answerable)
+        retriever.ranking = Ranking.from_json(
+            {"rank": as_json(RANK_FEATURES, fit), **fit_answering(fit, answerable, medical, other, table=True)}
+        )
+        fit_following.ablation(retriever)
         return 0
     print("ranking, cross-validated: top-1 {:.3f}, top-3 {:.3f}".format(*cross_validated(answerable, RANK_FEATURES)))
     fit = fit_ranking(answerable)
@@ -148,7 +173,7 @@ def main() -> int:
         **fit_answering(fit, answerable, medical, other),
     }
     retriever.ranking = Ranking.from_json(data)
-    data["following"] = fit_following(retriever)
+    data["following"] = fit_following.fit_following(retriever)
     WEIGHTS.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     return 0
 
