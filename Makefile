@@ -69,6 +69,10 @@ fit: build ## fit the ranking's numbers on the dev split (knowledge/ranking.json
 bench-retrieval: build ## latency and memory of retrieval by index size, and simpler baselines beside it
 	@$(PY) -m tests.bench.bench_retrieval
 
+.PHONY: bench-knowledge
+bench-knowledge: build ## import, approve and build 1,000 made-up articles; time and memory of each step
+	@$(PY) -m tests.bench.bench_knowledge
+
 .PHONY: report-content
 report-content: setup ## reading grades, lengths and topics of the articles as a picture (var/reports)
 	@$(PY) -m knowledge.content_report

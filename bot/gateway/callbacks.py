@@ -19,6 +19,7 @@ from bot.gateway import metrics
 from bot.gateway.security import owner_only_file
 from bot.gateway.settings import GatewaySettings
 from bot.gateway.store import Store
+from bot.gateway.threads import in_thread
 from knowledge.errors import SettingsError
 
 logger = logging.getLogger("vagus.gateway")
@@ -90,7 +91,7 @@ class CallbackBox:
                 await asyncio.wait_for(self._filed.wait(), pause)
             self._filed.clear()
             try:
-                failed = await asyncio.to_thread(self._tell)
+                failed = await in_thread(self._tell)
             except SQLAlchemyError:
                 logger.exception("callback requests: storage failed; the e-mails are tried again")
                 failed = True

@@ -18,6 +18,7 @@ from bot.gateway.rasa_client import RasaClient
 from bot.gateway.security import Signatures, load_secret
 from bot.gateway.settings import GatewaySettings
 from bot.gateway.store import Store
+from bot.gateway.threads import in_thread, to_end
 from bot.safety import SafetyScreen, SafetyWords
 from knowledge.clinic import Clinic, load_clinic
 
@@ -91,23 +92,23 @@ class House:
 
     async def in_thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a store call off the event loop."""
-        return await asyncio.to_thread(call, *args, **kwargs)
+        return await in_thread(call, *args, **kwargs)
 
     async def sweep_forever(self) -> None:
         """Delete what outlived its retention, and have Rasa forget what was erased, once a minute."""
         while True:
             try:
-                retention = timedelta(hours=self.settings.retention_hours)
-                for session_id in await self.in_thread(self.store.expired, retention):
-                    await self.conversations.erase(session_id, by_request=False)
-                await self.conversations.forget_pending()
-                for number in await self.in_thread(
-                    self.store.drop_callbacks, timedelta(days=self.settings.callback_days)
-                ):
-                    logger.warning("callback request %d deleted with nobody having marked it done", number)
+                await to_end(self._sweep())
             except Exception:
                 logger.exception("sweep failed; it runs again in %d s", SWEEP_SECONDS)
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sweep(self) -> None:
+        for session_id in await self.in_thread(self.store.expired, timedelta(hours=self.settings.retention_hours)):
+            await self.conversations.erase(session_id, by_request=False)
+        await self.conversations.forget_pending()
+        for number in await self.in_thread(self.store.drop_callbacks, timedelta(days=self.settings.callback_days)):
+            logger.warning("callback request %d deleted with nobody having marked it done", number)
 
     async def parts(self) -> dict[str, bool]:
         """Which parts work right now."""

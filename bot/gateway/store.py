@@ -34,6 +34,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from bot.gateway.replies import Reply
@@ -155,6 +156,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         _META.create_all(self._engine)
 
     def close(self) -> None:
@@ -175,14 +177,13 @@ class Store:
         """Record a session; returns when it expires. A session that is there already is prolonged."""
         now = utc_now()
         expires = now + lifetime
+        row = {"id": session_id, "channel": channel, "created_at": now, "expires_at": expires}
         with self._engine.begin() as connection:
-            changed = connection.execute(
-                update(SESSIONS).where(SESSIONS.c.id == session_id).values(expires_at=expires)
-            ).rowcount
-            if not changed:
-                connection.execute(
-                    insert(SESSIONS).values(id=session_id, channel=channel, created_at=now, expires_at=expires)
-                )
+            connection.execute(
+                self._insert(SESSIONS)
+                .values(row)
+                .on_conflict_do_update(index_elements=["id"], set_={"expires_at": expires})
+            )
         return expires
 
     def is_live(self, session_id: str) -> bool:
@@ -257,9 +258,10 @@ class Store:
 
     def add_feedback(self, reply_id: str, rating: str, reason: str) -> None:
         """Record or replace the rating of a reply."""
+        rated = {"rating": rating, "reason": reason, "at": utc_now()}
+        query = self._insert(FEEDBACK).values(reply_id=reply_id, **rated)
         with self._engine.begin() as connection:
-            connection.execute(delete(FEEDBACK).where(FEEDBACK.c.reply_id == reply_id))
-            connection.execute(insert(FEEDBACK).values(reply_id=reply_id, rating=rating, reason=reason, at=utc_now()))
+            connection.execute(query.on_conflict_do_update(index_elements=["reply_id"], set_=rated))
 
     def file_question(self, session_id: str, question: str) -> None:
         """File a de-identified question that nothing approved answers. It loses its session when that ends."""
@@ -287,16 +289,13 @@ class Store:
 
     def mark_callback(self, number: int, mark: Mark) -> bool:
         """Mark a callback request, as often as one likes. Returns whether there is such a request."""
-        with self._engine.begin() as connection:
-            marked = select(CALLBACK_MARKS.c.at).where(
-                CALLBACK_MARKS.c.callback_id == number, CALLBACK_MARKS.c.mark == mark
-            )
-            if connection.execute(marked).first():
-                return True
-            if not connection.execute(select(CALLBACKS.c.id).where(CALLBACKS.c.id == number)).first():
-                return False
-            connection.execute(insert(CALLBACK_MARKS).values(callback_id=number, mark=mark, at=utc_now()))
-            return True
+        query = self._insert(CALLBACK_MARKS).values(callback_id=number, mark=mark, at=utc_now())
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(query.on_conflict_do_nothing())
+        except IntegrityError:  # no such request
+            return False
+        return True
 
     def drop_callbacks(self, retention: timedelta) -> list[int]:
         """Delete callback requests that are older than `retention`; returns those that nobody had dealt with."""
@@ -309,13 +308,11 @@ class Store:
     def count_flag(self, kind: str, level: str, group: int) -> None:
         """Count a red flag by day, kind, level and group; never its words or who said it."""
         key = {"day": utc_now().date().isoformat(), "kind": kind, "level": level, "group": group}
-        match = [FLAG_COUNTS.c[name] == value for name, value in key.items()]
+        query = self._insert(FLAG_COUNTS).values(**key, count=1)
         with self._engine.begin() as connection:
-            changed = connection.execute(
-                update(FLAG_COUNTS).where(*match).values(count=FLAG_COUNTS.c.count + 1)
-            ).rowcount
-            if not changed:
-                connection.execute(insert(FLAG_COUNTS).values(**key, count=1))
+            connection.execute(
+                query.on_conflict_do_update(index_elements=list(key), set_={"count": FLAG_COUNTS.c.count + 1})
+            )
 
     def erase(self, session_id: str, *, by_request: bool = True) -> None:
         """Delete everything about a session, and note that Rasa must forget it too.

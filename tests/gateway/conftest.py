@@ -17,6 +17,7 @@ from bot.gateway import house
 from bot.gateway.app import create_app
 from bot.gateway.settings import GatewaySettings
 from bot.safety import SafetyScreen, SafetyWords
+from tests.databases import emptied
 from tests.gateway.fakes import FakeRasa, Json
 
 PATIENT = "203.0.113.9"
@@ -110,10 +111,12 @@ async def start(tmp_path: Path, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(house, "SafetyScreen", types.SimpleNamespace(load=lambda folder: _SCREEN))
     monkeypatch.setattr(house, "SafetyWords", types.SimpleNamespace(load=lambda: _WORDS))
     running: list[Gateway] = []
+    database = emptied()
 
     async def begin(**changes: Any) -> Gateway:
         defaults: Json = {
             "var": tmp_path / "var",
+            "database": database,
             "rasa_url": rasa.url,
             "action_url": rasa.url,
             "metrics_port": 0,

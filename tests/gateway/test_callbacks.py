@@ -217,6 +217,7 @@ async def test_staff_read_requests_on_the_command_line(
     ask_for_callback(gateway.rasa)
     await (await gateway.chat()).say("please call me back")
     monkeypatch.setenv("VAGUS_VAR", str(gateway.settings.var))
+    monkeypatch.setenv("VAGUS_DATABASE", gateway.settings.database)
     assert command.main(["callbacks"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert listed == {"id": 1, "filed": listed["filed"], **REQUEST}
@@ -232,6 +233,7 @@ async def test_staff_mark_requests_as_done_on_the_command_line(
     for _ in range(3):
         await (await gateway.chat()).say("please call me back")
     monkeypatch.setenv("VAGUS_VAR", str(gateway.settings.var))
+    monkeypatch.setenv("VAGUS_DATABASE", gateway.settings.database)
     for _ in range(2):
         assert command.main(["callbacks", "--done", "1", "3"]) == 0
     capsys.readouterr()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from tests.databases import needs_sqlite
 from tests.gateway.conftest import Chat, Gateway, Start
 from tests.gateway.fakes import smalltalk
 
@@ -24,6 +25,7 @@ def everything_on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in files)
 
 
+@needs_sqlite
 async def test_erase_leaves_no_trace_on_disk_and_rasa_forgets(gateway: Gateway) -> None:
     gateway.rasa.reply = lambda text: [smalltalk(f"You said {text}")]
     chat, other = await gateway.chat(), await gateway.chat()
@@ -123,6 +125,7 @@ class Recorder(list[str]):
         self._added()
 
 
+@needs_sqlite
 async def test_sessions_that_outlived_their_retention_are_swept_away(start: Start) -> None:
     gateway = await start()
     chat = await gateway.chat()

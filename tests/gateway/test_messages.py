@@ -59,7 +59,7 @@ async def test_messages_of_one_conversation_are_answered_one_at_a_time_in_order(
     sending = []
     for number in range(4):
         sending.append(asyncio.create_task(chat.say(f"message {number}")))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
     await asyncio.to_thread(gateway.rasa.waiting.acquire)
     assert not gateway.rasa.waiting.acquire(timeout=0.2)
     gateway.rasa.open.set()

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 from sqlalchemy.exc import OperationalError
 
 from bot.gateway.conversation import without_phones
@@ -171,7 +172,7 @@ async def test_red_flags_are_counted_without_words_or_person(chat: Chat, gateway
         await chat.say(text)
     with gateway.house.store.engine.connect() as connection:
         rows = connection.exec_driver_sql('select kind, level, "group", count from flag_counts').all()
-        columns = [column[1] for column in connection.exec_driver_sql("pragma table_info(flag_counts)").all()]
+    columns = [column["name"] for column in inspect(gateway.house.store.engine).get_columns("flag_counts")]
     assert sorted(tuple(row) for row in rows) == [
         ("crisis", "alarm", 14, 1),
         ("emergency", "alarm", 1, 2),
