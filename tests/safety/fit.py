@@ -1,7 +1,7 @@
 """Sets the screen's thresholds on the dev split: `python -m tests.safety.fit`.
 
-Training leaves thresholds that suit authors it knows. These are set on golden messages of other authors, the dev half only;
-the test half measures them and is never looked at here.
+Training leaves thresholds that suit authors it knows. These are set on golden messages of other authors, and on the questions
+that retrieval is measured on as more ordinary messages, the dev halves only; the test halves measure and are never looked at here.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from bot.safety.decision import Weighing, named
 from bot.safety.learning.thresholds import Judged, choose
 from bot.safety.normalise import Normaliser
 from bot.safety.rules import RuleBook
-from tests.safety.evaluate import ENCODER
-from tests.safety.golden import Case, load
-from tests.safety.perturb import PERTURBATIONS, perturbed
+from tests.golden.goldens import load as load_questions
+from tests.safety.evaluate import ENCODER, QUESTIONS
+from tests.safety.golden import load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,27 +30,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     path = options.folder / "model.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
-    cases = [case for case in load() if case.split == "dev" and not case.previous]
+    messages = golden()
     whole = Classifier.open(options.encoder, options.folder)
-    settings["alarm"], settings["check"] = choose(judged(cases, whole, settings))
+    settings["alarm"], settings["check"] = choose(judged(messages, whole, settings))
     plain, without = SequenceClassifier.open(options.folder), settings["without encoder"]
-    without["alarm"], without["check"] = choose(judged(cases, plain, without))
+    without["alarm"], without["check"] = choose(judged(messages, plain, without))
     path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps({"alarm": settings["alarm"], "check": settings["check"]}, indent=2) + "\n")
     return 0
 
 
-def judged(cases: Sequence[Case], scorer: Scorer, settings: dict[str, object]) -> list[Judged]:
-    """Each benign or red-flag message as it stands, and once more in each perturbation: more to choose on, and rougher."""
+def golden() -> list[tuple[str, bool, bool]]:
+    """Text, whether it is a red flag, and whether it is ordinary, of each message of the dev halves."""
+    cases = [case for case in load() if case.split == "dev" and not case.previous]
+    questions = [question for name in QUESTIONS for question in load_questions(name, "dev")]
+    return [(case.text, case.group is not None, case.ordinary) for case in cases] + [
+        (question.text, False, True) for question in questions
+    ]
+
+
+def judged(messages: Sequence[tuple[str, bool, bool]], scorer: Scorer, settings: dict[str, object]) -> list[Judged]:
+    """What the opinions, weighed, say of each message."""
     normalise, rules, weighing = Normaliser(), RuleBook(), Weighing.parse(settings)
     found = []
-    for case in cases:
-        for text in (case.text, *(perturbed(name, case.id, case.text) for name in PERTURBATIONS)):
-            message = normalise(text)
-            if message.words:
-                scores, matches = scorer.score(message), rules.matches(message)
-                kind = named(scores, matches)[1]
-                found.append(Judged(weighing.risk(scores, matches), kind, case.group is not None, case.ordinary))
+    for text, flag, ordinary in messages:
+        message = normalise(text)
+        if message.words:
+            scores, matches = scorer.score(message), rules.matches(message)
+            found.append(Judged(weighing.risk(scores, matches), named(scores, matches)[1], flag, ordinary))
     return found
 
 

@@ -178,7 +178,7 @@ def test_screen_keeps_its_rules_when_nothing_learned_is_right(
         screen = SafetyScreen.load(encoder)
     assert not screen.learned
     assert len(caplog.records) == 2
-    flag = screen.screen("my chest is tight and my left arm is numb")
+    flag = screen.screen("tight chest, and it runs down my left arm")
     assert flag is not None
     assert flag.level == "alarm"
 
@@ -192,7 +192,7 @@ def test_a_classifier_that_fails_on_a_message_leaves_it_to_the_rules(
         raise RuntimeError("zanzibar")
 
     monkeypatch.setattr(Classifier, "score", fail)
-    flag = screen.screen("my chest is tight and my left arm is numb, zanzibar")
+    flag = screen.screen("tight chest, and it runs down my left arm, zanzibar")
     assert flag is not None
     assert flag.group == 1
     assert "zanzibar" not in caplog.text

@@ -17,9 +17,6 @@ from tests.safety.evaluate import BARS, RATCHET, SHAKEN, Result, figures, judge,
 from tests.safety.golden import Case, load
 from tests.safety.perturb import PERTURBATIONS, perturbed
 
-REACHED = {"everyday question": 0.03}
-"""Perturbations that cost more than the goal of two points; the level reached is held."""
-
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
@@ -56,7 +53,7 @@ def test_the_test_split_holds_the_ratchet(screen: SafetyScreen, cases: list[Case
 @pytest.mark.slow
 def test_perturbations_cost_at_most_two_points_of_recall(screen: SafetyScreen, cases: list[Case]) -> None:
     lost = shaken(screen, [case for case in cases if case.split == "test"])
-    assert {name: loss for name, loss in lost.items() if loss > REACHED.get(name, SHAKEN)} == {}
+    assert {name: loss for name, loss in lost.items() if loss > SHAKEN} == {}
 
 
 @pytest.mark.parametrize("name", list(PERTURBATIONS))

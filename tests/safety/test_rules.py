@@ -119,6 +119,6 @@ def test_a_folder_without_rules_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_evidence_of_a_rule_holds_no_words_of_the_patient(screen: SafetyScreen) -> None:
-    flag = screen.screen("my zanzibar chest is tight and my left arm is numb")
+    flag = screen.screen("my zanzibar chest is tight, it runs down my left arm")
     assert flag is not None
     assert "zanzibar" not in flag.evidence

@@ -34,7 +34,7 @@ def test_screen_without_an_encoder_runs_on_rules_and_says_so_once(
 ) -> None:
     with caplog.at_level(logging.ERROR):
         screen = SafetyScreen.load(tmp_path / "missing")
-        assert screen.screen("my chest is tight and my left arm is numb") is not None
+        assert screen.screen("tight chest, and it runs down my left arm") is not None
         assert screen.screen("hello") is None
     assert not screen.learned
     assert len(caplog.records) == 1
