@@ -86,10 +86,10 @@ def test_terminal_shows_answers_whole_and_presses_buttons_by_number(
 def test_terminal_prints_a_refusal_and_goes_on(
     address: str, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    type_lines(monkeypatch, ["one", "two", "three", "four"])
+    type_lines(monkeypatch, ["what is fiber", "is rye bread ok", "do naps help", "thanks"])
     assert terminal.main(address) == 0
     assert "That was a lot at once." in capsys.readouterr().out
-    assert rasa.texts == ["one", "two", "three"]
+    assert rasa.texts == ["what is fiber", "is rye bread ok", "do naps help"]
 
 
 def test_terminal_ends_at_an_empty_line(address: str, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch) -> None:
