@@ -68,12 +68,17 @@ def opinions(scores: Scores, matches: Sequence[RuleMatch]) -> tuple[float, ...]:
 
 
 def verdict(
-    message: Message, matches: Sequence[RuleMatch], scores: Scores | None, weighing: Weighing | None
+    message: Message,
+    matches: Sequence[RuleMatch],
+    scores: Scores | None,
+    weighing: Weighing | None,
+    doubt: float = 0.0,
 ) -> RedFlag | None:
-    """What the screen says of one message, read on its own."""
+    """What the screen says of one message, read on its own. `doubt` is taken off the risk unless an alarm rule stands behind it."""
     if scores is None or weighing is None:
         return _by_rules(message, matches)
-    risk = weighing.risk(scores, matches)
+    ruled = any(match.excuse is None and match.rule.level == "alarm" for match in matches)
+    risk = weighing.risk(scores, matches) - (0.0 if ruled else doubt)
     group, kind = named(scores, matches)
     level: Level
     if risk >= weighing.alarm[kind]:

@@ -24,6 +24,10 @@ _YES = re.compile(
     r"^(yes|yeah|yep|yup|yea|ya|yes i (am|do|did|have)|i am|i do|i did|i have|sometimes|kind of|a little|maybe"
     r"|i guess( so)?|all the time|every day|right now|si|si estoy|a veces|tal vez|lo estoy)( \w+){0,2}$"
 )
+JOINED = 1.2
+"""Doubt in what only several turns together say: the classifier was taught on single messages, and a name, a phone number and
+"tomorrow morning" in a row are none."""
+
 ANSWER = 30
 """Words: a longer message than this speaks for itself, and is not read as the other half of an earlier one."""
 
@@ -82,10 +86,10 @@ class SafetyScreen:
             flag = self._with_earlier(message, [self._normalise(turn) for turn in previous[-TURNS:]], flag)
         return flag
 
-    def _verdict(self, message: Message) -> RedFlag | None:
+    def _verdict(self, message: Message, doubt: float = 0.0) -> RedFlag | None:
         if not message.words:
             return None
-        return verdict(message, self._rules.matches(message), self._scores(message), self._weighing)
+        return verdict(message, self._rules.matches(message), self._scores(message), self._weighing, doubt)
 
     def risk(self, text: str, *, previous: Sequence[str] = ()) -> float:
         """One number for how alarming a message is, before any threshold: for drawing operating curves.
@@ -124,7 +128,7 @@ class SafetyScreen:
                 return RedFlag("alarm", asked.kind, asked.group, f"yes to: {asked.evidence}", message.spanish)
         if len(message.words) > ANSWER:
             return flag
-        together = self._verdict(_join([*earlier, message]))
+        together = self._verdict(_join([*earlier, message]), JOINED)
         if together is None or (flag is not None and together.level == flag.level):
             return flag
         # What the earlier turns say by themselves was answered when they came.

@@ -240,3 +240,10 @@ def test_screen_alone_is_small_starts_fast_and_needs_no_torch(encoder: Path) -> 
     assert started <= 2.0
     assert megabytes <= 250
     assert slow <= 12.0
+
+
+def test_answers_to_a_form_in_a_row_are_no_alarm(encoder: Path) -> None:
+    screen = SafetyScreen.load(encoder)
+    said = ["sure", "my name is Rosa Diaz", "it's 646 555 0123", "tomorrow morning", "a question about my bill"]
+    flags = [screen.screen(text, previous=said[max(0, place - 2) : place]) for place, text in enumerate(said)]
+    assert flags == [None] * len(said)

@@ -9,10 +9,10 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-NEAR_MISS_ALARMS: Mapping[Kind, float] = {"emergency": 0.018, "crisis": 0.018, "poison": 0.005, "urgent": 0.009}
+NEAR_MISS_ALARMS: Mapping[Kind, float] = {"emergency": 0.018, "crisis": 0.023, "poison": 0.005, "urgent": 0.009}
 """Share of all near-misses that may raise a false alarm of each kind. The bar for their sum is 6%."""
 
-ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.006, "crisis": 0.0145, "poison": 0.0005, "urgent": 0.0045}
+ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.006, "crisis": 0.0175, "poison": 0.0005, "urgent": 0.0045}
 """Share of all ordinary messages that may raise an alarm of each kind. Above the bar of 1% in sum, because the retrieval's
 questions that `tests.safety.fit` adds hold some red flags, and the oddest of ordinary messages."""
 
