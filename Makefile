@@ -73,6 +73,15 @@ bench-retrieval: build ## latency and memory of retrieval by index size, and sim
 bench-knowledge: build ## import, approve and build 1,000 made-up articles; time and memory of each step
 	@$(PY) -m tests.bench.bench_knowledge
 
+.PHONY: bench-dialogue
+bench-dialogue: build ## training, loading, latency and throughput of the dialogue, stock Rasa beside it
+	@$(PY) -m tests.bench.bench_dialogue
+
+.PHONY: eval-dialogue
+eval-dialogue: build ## intent F1, five folds and the separately written file; confusion picture in var/reports
+	@mkdir -p var/reports
+	@PYTHONPATH=. PYTHONWARNINGS=ignore $(RASA) -m tests.rasa.cross_validation --report var/reports
+
 .PHONY: report-content
 report-content: setup ## reading grades, lengths and topics of the articles as a picture (var/reports)
 	@$(PY) -m knowledge.content_report

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import logging
 import os
@@ -181,6 +182,8 @@ def serve(settings: RasaSettings) -> None:
 
     async def open_agent(app: Any, _loop: Any) -> None:
         app.ctx.agent = load_agent(settings, model)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: the collector need not walk through it again and again
         app.add_task(_purge(app.ctx.agent, settings))
         logger.info("serving %s on http://%s:%d", model.name, settings.host, settings.port)
 
@@ -231,6 +234,8 @@ def main(arguments: list[str] | None = None) -> None:
     settings = RasaSettings.from_env(os.environ)
     os.environ["VAGUS_ENCODER"] = str(settings.encoder)
     os.chdir(ROOT)  # config.yml names the spaCy pipeline relative to the project
+    import skops.io  # noqa: F401  (before Rasa: it looks for each of its types in every module that is loaded, for seconds)
+
     from bot.components.quiet_logging import configure_logging
 
     configure_logging(settings.log_level)

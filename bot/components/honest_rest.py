@@ -90,7 +90,7 @@ class HonestRest(InputChannel):  # type: ignore[misc]
                 return response.json({"error": f"message: text of 1-{MAX_CHARACTERS} characters"}, status=400)
             reply, forget = await _turn(on_new_message, sender, text)
             agent = request.app.ctx.agent
-            if forget or agent.tracker_store.count_events(sender) > MAX_EVENTS:
+            if forget or agent.tracker_store.is_longer_than(sender, MAX_EVENTS):
                 async with agent.lock_store.lock(sender):
                     await agent.tracker_store.forget_events(sender)
             return reply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from typing import Any
 import sqlalchemy
 from rasa.core.tracker_store import SQLTrackerStore
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
-from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet
+from rasa.shared.core.events import ActionExecuted, Event, SessionStarted, SlotSet
 from rasa.shared.core.trackers import DialogueStateTracker
 from sqlalchemy.pool import StaticPool
 
 RECENT = 500
 """Conversations kept in memory between their turns."""
+
+_COUNT = sqlalchemy.text("SELECT count(*) FROM events WHERE sender_id = :sender")
 
 
 class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
@@ -34,26 +37,41 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
         """Open the store; `settings` are those of `SQLTrackerStore`."""
         super().__init__(**settings)
         self._recent: OrderedDict[str, DialogueStateTracker] = OrderedDict()
+        self._stored: dict[str, int] = {}
+        """Rows of the conversations that are in a turn of ours, counted when it began."""
         if self.engine.dialect.name == "sqlite":
             self._keep_one_connection()
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
         """The conversation's tracker; None when there is none."""
         recent = self._recent.pop(sender_id, None)
-        if recent is not None and len(recent.events) == self.count_events(sender_id):
+        self._stored[sender_id] = self.count_events(sender_id)
+        if recent is not None and len(recent.events) == self._stored[sender_id]:
             return recent
         return await super().retrieve(sender_id)
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Write the events that are new."""
-        await super().save(tracker)
+        """Write the events that are new, all in one statement."""
+        await self.stream_events(tracker)
+        with self.session_scope() as session:
+            rows = [_row(tracker.sender_id, event) for event in self._additional_events(session, tracker)]
+            if rows:
+                session.execute(self.SQLEvent.__table__.insert(), rows)
+                session.commit()
+        self._stored.pop(tracker.sender_id, None)
         self._recent[tracker.sender_id] = tracker
         if len(self._recent) > RECENT:
             self._recent.popitem(last=False)
 
+    def is_longer_than(self, sender_id: str, events: int) -> bool:
+        """Whether a conversation that was just saved has more events."""
+        recent = self._recent.get(sender_id)
+        return recent is not None and len(recent.events) > events
+
     def erase(self, sender_id: str) -> int:
         """Delete every event of a conversation; returns how many there were."""
         self._recent.pop(sender_id, None)
+        self._stored.pop(sender_id, None)
         with self.session_scope() as session:
             rows = session.query(self.SQLEvent).filter(self.SQLEvent.sender_id == sender_id)
             deleted = int(rows.delete(synchronize_session=False))
@@ -65,7 +83,7 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
     def count_events(self, sender_id: str) -> int:
         """How many events a conversation has."""
         with self.session_scope() as session:
-            return int(session.query(self.SQLEvent.id).filter(self.SQLEvent.sender_id == sender_id).count())
+            return int(session.execute(_COUNT, {"sender": sender_id}).scalar())
 
     async def forget_events(self, sender_id: str) -> None:
         """Replace a conversation by its slots: what was said is gone, what the dialogue needs to go on stays."""
@@ -87,9 +105,11 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
             idle = [sender for (sender,) in rows.having(latest < time.time() - seconds)]
         return sum(self.erase(sender) for sender in idle)
 
-    def _additional_events(self, session: Any, tracker: DialogueStateTracker) -> Iterator[Any]:
+    def _additional_events(self, _session: Any, tracker: DialogueStateTracker) -> Iterator[Any]:
         """Events that are not stored yet: a conversation is one session here, so its rows are its first events."""
-        stored = session.query(self.SQLEvent.id).filter(self.SQLEvent.sender_id == tracker.sender_id).count()
+        stored = self._stored.get(tracker.sender_id)
+        if stored is None:
+            stored = self.count_events(tracker.sender_id)
         return itertools.islice(tracker.events, stored, len(tracker.events))
 
     def _keep_one_connection(self) -> None:
@@ -100,6 +120,19 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
         )
         sqlalchemy.event.listen(self.engine, "connect", _prepare_sqlite)
         self.sessionmaker = sqlalchemy.orm.session.sessionmaker(bind=self.engine)
+
+
+def _row(sender_id: str, event: Event) -> dict[str, Any]:
+    """An event as Rasa's own store writes it."""
+    data = event.as_dict()
+    return {
+        "sender_id": sender_id,
+        "type_name": event.type_name,
+        "timestamp": data.get("timestamp"),
+        "intent_name": data.get("parse_data", {}).get("intent", {}).get("name"),
+        "action_name": data.get("name"),
+        "data": json.dumps(data),
+    }
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
