@@ -247,8 +247,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     side.processor.append(cost)
             for side in sides:
                 say(
-                    f"{side.name:14} {AT_ONCE} at once: {side.rate:5.1f} messages/s, {side.cost:5.1f} ms of a core each; "
-                    f"ours is {ours.rate / side.rate:.1f} times as fast here, {side.cost / ours.cost:.1f} times on a core of its own"
+                    f"{side.name:14} {AT_ONCE} at once: {side.rate:5.1f} messages/s, {side.cost:5.1f} ms of a core each; ours is "
+                    f"{ours.rate / side.rate:.1f} times as fast, {side.cost / ours.cost:.1f} times by core time"
                 )
         finally:
             for stock in stocks:
