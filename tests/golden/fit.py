@@ -35,7 +35,7 @@ from tests.golden import fit_following
 from tests.golden.goldens import Golden, load
 from tests.golden.models import Floats, Mask, Model, as_json, fit_choice, fit_judge
 
-WRONGFUL_ANSWER_BUDGET = 0.06
+WRONGFUL_ANSWER_BUDGET = 0.05
 """Share of off-topic medical dev questions that may be answered at the threshold that is chosen."""
 OFFER_QUANTILE = 0.01
 """Share of answerable dev questions that may fall below the offer threshold."""
@@ -130,7 +130,7 @@ def fit_answering(
 
 
 def _answer_ablation(features: Floats, true: Mask, asked: int, medical: int) -> None:
-    print("| answering | log loss | answered right at 6% of off-topic medical |\n|---|---|---|")
+    print("| answering | log loss | answered right at 5% of off-topic medical |\n|---|---|---|")
     groups = {
         "unknown, uncovered": {"unknown", "uncovered"},
         "outside, outside_wording": {"outside", "outside_wording"},
