@@ -57,4 +57,4 @@ def test_emergency_is_answered_within_300_ms_while_200_chats_are_being_answered(
     assert sum(telegram.chats[chat].sent[0].at > last_alarm for chat in chats) > 50, "the others were being answered"
     record_property("milliseconds", [round(1000 * seconds) for seconds in taken])
     print("emergency while 200 others:", [round(1000 * seconds) for seconds in taken], "ms")
-    assert sorted(taken)[1] < 0.3, taken
+    assert max(taken) < 0.3, taken
