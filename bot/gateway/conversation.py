@@ -34,7 +34,10 @@ MAX_TEXT = 2_000
 SLASHES = "/\u2044\u2215\uff0f"
 """Everything that is or looks like the mark of a command."""
 
-PHONE = re.compile(r"(?<![\w.,/-])(?:\+?1[ .-]?)?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]?\d{4}(?![\w/-])")
+PHONE = re.compile(
+    r"(?<![\w.,/-])(?:\+?1[ .-]?)?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]?\d{4}(?![\w/-])"
+    r"|^\W*\d{3}[ .-]?\d{4}\W*$"  # without area code: only when it is all that was written
+)
 
 
 @dataclass(frozen=True, slots=True)

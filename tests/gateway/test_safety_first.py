@@ -125,6 +125,8 @@ async def test_dialogue_is_told_of_every_alarm_one_at_a_time_before_the_next_mes
         ("6465550123", " "),
         ("it's (212) 555-0142, thanks", "it's  , thanks"),
         ("+1 212.555.0142", " "),
+        ("555-0142", " "),
+        ("i took 500-1000 of it", "i took 500-1000 of it"),
         ("my sugar is 600", "my sugar is 600"),
         ("i took 20 of the 500s at 10", "i took 20 of the 500s at 10"),
         ("call 988 or 911", "call 988 or 911"),
