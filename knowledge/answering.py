@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import faiss
+
 from knowledge.clinic import Clinic, load_clinic
 from knowledge.encoder import SentenceEncoder
 from knowledge.following import Following
@@ -189,6 +191,9 @@ def open_retriever(settings: KnowledgeSettings, ranking: Ranking, following: Fol
     Raises:
         KnowledgeError: If one of them is missing or damaged.
     """
+    faiss.omp_set_num_threads(
+        1
+    )  # one question at a time: on a busy server, threads wait for each other longer than they work
     encoder = SentenceEncoder(settings.encoder)
     index = load_current(settings.build, encoder=encoder.fingerprint)
     vocabulary = load_vocabulary(settings.vocabulary)

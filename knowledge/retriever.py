@@ -163,14 +163,11 @@ class Retriever:
     def fit(self, query: Query, positions: Positions) -> Floats:
         """One row of `FIT_FEATURES` for each of the passages."""
         fit = np.zeros((len(positions), len(FIT_FEATURES)), dtype=np.float32)
-        asked = frozenset(query.question.concepts)
-        worded = _sorted_words(query.question.mended)
-        for row, position in enumerate(positions):
-            fit[row, :4] = self._cosines(query.vector, position)
-            found = process.extractOne(worded, self._ways[position], scorer=fuzz.ratio)
-            fit[row, 5] = found[1] / 100.0 if found else 0.0
-            fit[row, 6] = _share(asked, self.index.concepts[position])
+        fit[:, :4] = self._cosines(query.vector, positions)
         fit[:, 4] = query.match.coverage(positions)
+        fit[:, 5] = self._wording(query.question.mended, positions)
+        asked = frozenset(query.question.concepts)
+        fit[:, 6] = [_share(asked, self.index.concepts[position]) for position in positions]
         return fit
 
     def _positions(self, query: Query) -> Positions:
@@ -183,12 +180,28 @@ class Retriever:
     def _hits(self, positions: Positions, scores: Floats, order: Positions) -> tuple[Hit, ...]:
         return tuple(Hit(self.index.passages[positions[row]].passage, float(scores[row])) for row in order)
 
-    def _cosines(self, vector: Vectors, position: int) -> tuple[float, float, float, float]:
-        """Nearest ask, mean of the nearest asks, lead and text. A passage without asks is asked by its lead."""
-        start, end = self._first[position], self._first[position + 1]
-        lead, text, *asks = (self._vectors[start:end] @ vector).tolist()
-        nearest = sorted(asks, reverse=True)[:NEAREST_ASKS] or [lead]
-        return nearest[0], sum(nearest) / len(nearest), lead, text
+    def _cosines(self, vector: Vectors, positions: Positions) -> Floats:
+        """Nearest ask, mean of the nearest asks, lead and text of each passage. One without asks is asked by its lead."""
+        starts = self._first[positions]
+        counts = self._first[positions + 1] - starts
+        cells = np.arange(counts.max(initial=2))[None, :] < counts[:, None]
+        rows = (starts[:, None] + np.arange(cells.shape[1])[None, :])[cells]
+        cosines = np.full(cells.shape, np.nan, dtype=np.float32)
+        cosines[cells] = np.einsum("ij,j->i", self._vectors[rows], vector)
+        lead, text = cosines[:, 0], cosines[:, 1]
+        asks = -np.sort(-cosines[:, 2:], axis=1)[:, :NEAREST_ASKS]  # (what is not there sorts last)
+        asks = np.where(np.isnan(asks[:, :1]), lead[:, None], asks) if asks.shape[1] else lead[:, None]
+        return np.stack([asks[:, 0], np.nanmean(asks, axis=1), lead, text], axis=1)
+
+    def _wording(self, mended: str, positions: Positions) -> Floats:
+        """Likeness of letters with each passage's heading or nearest other way to ask, whatever the order of words."""
+        ways = [self._ways[position] for position in positions]
+        if not ways:
+            return np.zeros(0, dtype=np.float32)
+        every = [way for of_passage in ways for way in of_passage]
+        likeness = process.cdist([_sorted_words(mended)], every, scorer=fuzz.ratio)[0]
+        starts = np.cumsum([0, *(len(of_passage) for of_passage in ways[:-1])])
+        return np.maximum.reduceat(likeness, starts).astype(np.float32) / 100.0
 
 
 def _order(positions: Positions, scores: Floats) -> Positions:

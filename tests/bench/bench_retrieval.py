@@ -49,7 +49,7 @@ INVENTED = 50_000
 QUERIES = 300
 RECALL_AT = 10
 TARGET_MS = {1_000: 10.0, 100_000: 15.0, 1_000_000: 50.0}
-"""p95 asked for in issue 4, by passages."""
+"""p95 that we want, by passages."""
 
 
 def say(text: str) -> None:

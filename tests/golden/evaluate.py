@@ -40,7 +40,7 @@ Kind = Literal["answered", "offered", "refused"]
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure: its bar in issue 4 (if any), whether more is better, and whether the ratchet holds it."""
+    """One figure: its bar (if any), whether more is better, and whether the ratchet holds it."""
 
     name: str
     label: str

@@ -25,7 +25,7 @@ from tests.golden.evaluate import (
 from tests.golden.goldens import SETS, Golden, load
 
 AT_LEAST = {"answerable": 600, "off-topic-medical": 250, "off-topic-other": 150, "follow-ups": 80}
-"""From issue 4."""
+"""What we want to reach."""
 
 
 @pytest.fixture(scope="module")
