@@ -51,7 +51,14 @@ class Network(nn.Module):
 
 
 def train(
-    examples: Sequence[Example], *, seed: int, epochs: int, rate: float, layers: int = LAYERS, progress: Any = None
+    examples: Sequence[Example],
+    *,
+    seed: int,
+    epochs: int,
+    rate: float,
+    layers: int = LAYERS,
+    start: Network | None = None,
+    progress: Any = None,
 ) -> Network:
     """Fine-tune a network.
 
@@ -61,12 +68,13 @@ def train(
         epochs: How often each message is seen, each time augmented anew.
         rate: Peak learning rate of the layers; the heads learn thirty times as fast.
         layers: How many of the top layers are trained.
+        start: A network to go on from, which is changed; a new one otherwise.
         progress: Called with a line of text after each epoch.
     """
     torch.set_num_threads(THREADS)
     torch.manual_seed(seed)
     order = random.Random(seed)
-    network, augment = Network(layers), Augmenter(examples, seed)
+    network, augment = start or Network(layers), Augmenter(examples, seed)
     groups = [
         {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": rate},
         {"params": list(network.head.parameters()), "lr": rate * 30},

@@ -9,14 +9,13 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-NEAR_MISS_ALARMS: Mapping[Kind, float] = {"emergency": 0.018, "crisis": 0.023, "poison": 0.005, "urgent": 0.009}
+NEAR_MISS_ALARMS: Mapping[Kind, float] = {"emergency": 0.012, "crisis": 0.028, "poison": 0.006, "urgent": 0.01}
 """Share of all near-misses that may raise a false alarm of each kind. The bar for their sum is 6%."""
 
-ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.006, "crisis": 0.0175, "poison": 0.0005, "urgent": 0.0045}
-"""Share of all ordinary messages that may raise an alarm of each kind. Above the bar of 1% in sum, because the retrieval's
-questions that `tests.safety.fit` adds hold some red flags, and the oddest of ordinary messages."""
+ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.002, "crisis": 0.006, "poison": 0.0005, "urgent": 0.0015}
+"""Share of all ordinary messages that may raise an alarm of each kind. The bar for their sum is 1%."""
 
-ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.03, "crisis": 0.027, "poison": 0.003, "urgent": 0.0245}
+ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.022, "crisis": 0.014, "poison": 0.001, "urgent": 0.012}
 """Share of all ordinary messages that may be flagged at all, for each kind, of the same messages."""
 
 
