@@ -77,13 +77,15 @@ def verdict(
     """What the screen says of one message, read on its own. `doubt` is taken off the risk unless an alarm rule stands behind it."""
     if scores is None or weighing is None:
         return _by_rules(message, matches)
-    ruled = any(match.excuse is None and match.rule.level == "alarm" for match in matches)
+    standing = [match.rule for match in matches if match.excuse is None]
+    ruled = any(rule.level == "alarm" for rule in standing)
     risk = weighing.risk(scores, matches) - (0.0 if ruled else doubt)
     group, kind = named(scores, matches)
     level: Level
     if risk >= weighing.alarm[kind]:
         level = "alarm"
-    elif ruled or risk >= weighing.check[kind]:  # (a model that never met these words may not silence a rule)
+    elif risk >= weighing.check[kind] or ruled or any(rule.kind == "crisis" for rule in standing):
+        # A model that never met these words may not silence a rule for alarms, nor any rule for crises.
         level = "check"
     else:
         return None

@@ -107,7 +107,6 @@ def make(var: Path, **environment: str) -> Gateway:
         **{name: value for name, value in os.environ.items() if not name.startswith(("VAGUS_", "TELEGRAM_"))},
         "VAGUS_VAR": str(var),
         "VAGUS_PORT": str(port),
-        "VAGUS_ENCODER": str(var / "none"),
         "VAGUS_RASA_URL": rasa.url,
         "VAGUS_METRICS_PORT": "0",
         "VAGUS_MESSAGES_PER_MINUTE": "0",

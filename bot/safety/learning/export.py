@@ -37,7 +37,7 @@ def export(network: Network, sequences: SequenceModel, folder: Path, settings: M
     with (folder / "weights.npz").open("wb") as file:
         np.savez(file, **weights(network))  # type: ignore[arg-type]  # numpy's stub reads **kwds as allow_pickle
     with (folder / "sequences.npz").open("wb") as file:
-        np.savez(file, **sequences.to_arrays())  # type: ignore[arg-type]
+        np.savez_compressed(file, **sequences.to_arrays())  # type: ignore[arg-type]
     text = json.dumps({"encoder_sha256": encoder_fingerprint(), **settings}, indent=2)
     (folder / "model.json").write_text(text + "\n", encoding="utf-8")
 

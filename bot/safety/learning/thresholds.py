@@ -9,13 +9,13 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-NEAR_MISS_ALARMS: Mapping[Kind, float] = {"emergency": 0.012, "crisis": 0.028, "poison": 0.006, "urgent": 0.01}
+NEAR_MISS_ALARMS: Mapping[Kind, float] = {"emergency": 0.019, "crisis": 0.028, "poison": 0.006, "urgent": 0.01}
 """Share of all near-misses that may raise a false alarm of each kind. The bar for their sum is 6%."""
 
-ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.002, "crisis": 0.006, "poison": 0.0005, "urgent": 0.0015}
+ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.0035, "crisis": 0.0065, "poison": 0.0005, "urgent": 0.0015}
 """Share of all ordinary messages that may raise an alarm of each kind. The bar for their sum is 1%."""
 
-ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.022, "crisis": 0.014, "poison": 0.001, "urgent": 0.012}
+ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.013, "crisis": 0.014, "poison": 0.001, "urgent": 0.012}
 """Share of all ordinary messages that may be flagged at all, for each kind, of the same messages."""
 
 
