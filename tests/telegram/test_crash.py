@@ -76,7 +76,9 @@ def test_killed_at_random_moments_nothing_is_lost_and_order_is_kept(own: Own) ->
     gateway = own()
     telegram, chats, each = gateway.telegram, range(100, 130), 3
     randomness = random.Random(8)
-    updates = [telegram.message(chat, f"{chat} says {n}") for n in range(each) for chat in chats]
+    updates = [
+        telegram.message(chat, f"how much fiber do beans have? {chat}/{n}") for n in range(each) for chat in chats
+    ]
     for start in range(0, len(updates), 45):
         telegram.send(*updates[start : start + 45])
         time.sleep(randomness.uniform(0.05, 0.4))
@@ -86,9 +88,11 @@ def test_killed_at_random_moments_nothing_is_lost_and_order_is_kept(own: Own) ->
     extra = 0
     for chat in chats:
         counts = Counter(telegram.texts(chat))
-        assert set(counts) == {f"You said: {chat} says {n}" for n in range(each)}
+        assert set(counts) == {f"You said: how much fiber do beans have? {chat}/{n}" for n in range(each)}
         assert max(counts.values()) <= 2
-        assert list(dict.fromkeys(telegram.texts(chat))) == [f"You said: {chat} says {n}" for n in range(each)]
+        assert list(dict.fromkeys(telegram.texts(chat))) == [
+            f"You said: how much fiber do beans have? {chat}/{n}" for n in range(each)
+        ]
         extra += sum(counts.values()) - each
     assert extra <= 2 * 64, "only what was under way at a kill can come twice"
 
