@@ -25,8 +25,11 @@ _YES = re.compile(
     r"|i guess( so)?|all the time|every day|right now|si|si estoy|a veces|tal vez|lo estoy)( \w+){0,2}$"
 )
 JOINED = 1.2
-"""Doubt in what only several turns together say: the classifier was taught on single messages, and a name, a phone number and
-"tomorrow morning" in a row are none."""
+"""Doubt in what only several turns together say: the classifier was taught on single messages."""
+
+NEARLY = 1.0
+"""How much less sure than of a check the classifier may be of the one turn that makes it look at several together. A name, a
+phone number and "tomorrow morning" in a row say nothing together that none of them says a little of."""
 
 ANSWER = 30
 """Words: a longer message than this speaks for itself, and is not read as the other half of an earlier one."""
@@ -91,6 +94,9 @@ class SafetyScreen:
             return None
         return verdict(message, self._rules.matches(message), self._scores(message), self._weighing, doubt)
 
+    def _ruled(self, message: Message) -> bool:
+        return any(match.excuse is None for match in self._rules.matches(message))
+
     def risk(self, text: str, *, previous: Sequence[str] = ()) -> float:
         """One number for how alarming a message is, before any threshold: for drawing operating curves.
 
@@ -128,8 +134,11 @@ class SafetyScreen:
                 return RedFlag("alarm", asked.kind, asked.group, f"yes to: {asked.evidence}", message.spanish)
         if len(message.words) > ANSWER:
             return flag
-        together = self._verdict(_join([*earlier, message]), JOINED)
+        joined = _join([*earlier, message])
+        together = self._verdict(joined, JOINED)
         if together is None or (flag is not None and together.level == flag.level):
+            return flag
+        if not self._ruled(joined) and not any(self._verdict(turn, -NEARLY) for turn in (message, *earlier)):
             return flag
         # What the earlier turns say by themselves was answered when they came.
         known = self._verdict(_join(earlier))

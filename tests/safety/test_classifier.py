@@ -247,3 +247,16 @@ def test_answers_to_a_form_in_a_row_are_no_alarm(encoder: Path) -> None:
     said = ["sure", "my name is Rosa Diaz", "it's 646 555 0123", "tomorrow morning", "a question about my bill"]
     flags = [screen.screen(text, previous=said[max(0, place - 2) : place]) for place, text in enumerate(said)]
     assert flags == [None] * len(said)
+
+
+def test_form_answers_in_a_row_say_nothing_together(encoder: Path) -> None:
+    screen = SafetyScreen.load(encoder)
+    turns = ["can someone call me back", "yes", "my name is Ana Lopez", "it's  thanks", "tomorrow morning", "my knees"]
+    assert [screen.screen(turn, previous=turns[:place]) for place, turn in enumerate(turns)] == [None] * len(turns)
+
+
+def test_a_flag_of_which_each_turn_says_a_little_is_found(encoder: Path) -> None:
+    screen = SafetyScreen.load(encoder)
+    flag = screen.screen("numb where i'd sit on a bike", previous=["back's been out since friday"])
+    assert flag is not None
+    assert flag.level == "alarm"
