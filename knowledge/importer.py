@@ -12,7 +12,7 @@ from typing import Literal
 from knowledge.cleaner import clean
 from knowledge.errors import ArticleError, ImportSourceError
 from knowledge.importers.blocks import Imported, one_line, sections, to_markdown
-from knowledge.importers.decoding import decode
+from knowledge.importers.decoding import decode, is_binary
 from knowledge.importers.drafts import Draft, Drafts, slug_of
 from knowledge.importers.plaintext import plain_blocks
 from knowledge.importers.selecting import select
@@ -65,7 +65,9 @@ def importable(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def import_document(path: Path, articles: Path, *, address: str | None = None, today: date) -> ImportResult:
+def import_document(
+    path: Path, articles: Path, *, address: str | None = None, today: date, taken: dict[Path, Path] | None = None
+) -> ImportResult:
     """Turn a file into a draft, or bring the draft of an earlier import up to date.
 
     The same address or the same file name leads to the same draft. An update replaces the text and keeps the front
@@ -76,6 +78,8 @@ def import_document(path: Path, articles: Path, *, address: str | None = None, t
         articles: The folder of articles.
         address: Where the document was saved from; taken from the page itself when it says so.
         today: The day of the import.
+        taken: When several files are imported, the drafts of those before this one, each with its file. A second file
+            that leads to the same draft is refused instead of overwriting it; this file's draft is added.
 
     Raises:
         ImportSourceError: If the file cannot be read, or there is no article in it. Names the file and the fix.
@@ -91,7 +95,9 @@ def import_document(path: Path, articles: Path, *, address: str | None = None, t
         site=found.site,
         year=(found.published or today).year,
     )
-    status, article, diff = Drafts(articles).store(draft, today, check=_check)
+    status, article, diff = Drafts(articles, taken or {}).store(draft, today, check=_check)
+    if taken is not None:
+        taken[article] = path
     return ImportResult(status, article, diff, found.dropped)
 
 
@@ -117,7 +123,14 @@ def read_document(path: Path) -> Imported:
     if not raw.strip():
         raise ImportSourceError(f"{path}: empty. Save the page again.")
     _check_kind(path, raw)
-    found = reader(path, raw)
+    try:
+        found = reader(path, raw)
+    except ImportSourceError:
+        raise
+    except Exception as error:  # whatever a parser of somebody else's makes of a damaged file
+        raise ImportSourceError(
+            f"{path}: damaged, or not what its name says ({type(error).__name__}: {error}). Save it again."
+        ) from error
     if not any(block.words for block in found.blocks if block.kind != "heading"):
         raise ImportSourceError(
             f"{path}: no article text found. Save the page with its text, or paste the text into a .txt file."
@@ -127,10 +140,12 @@ def read_document(path: Path) -> Imported:
 
 
 def _check_kind(path: Path, raw: bytes) -> None:
-    """Refuse a file of pages or a packed one under the name of another kind, whose bytes would be read as words."""
-    for start, kinds in _STARTS.items():
-        if raw.startswith(start) and path.suffix.lower() not in kinds:
-            raise ImportSourceError(f"{path}: its name does not fit what it holds. Rename it to end in {kinds[0]}.")
+    """Refuse a file under the name of another kind, whose bytes would be read as words."""
+    for start, ending in _STARTS.items():
+        if raw.startswith(start) and path.suffix.lower() != ending:
+            raise ImportSourceError(f"{path}: its name does not fit what it holds. Rename it to end in {ending}.")
+    if path.suffix.lower() not in _STARTS.values() and is_binary(raw):
+        raise ImportSourceError(f"{path}: holds no text (a picture or a program?). Save it as {_KINDS}.")
 
 
 def _check(text: str, path: Path) -> None:
@@ -191,5 +206,5 @@ READERS: dict[str, Callable[[Path, bytes], Imported]] = {
     ".docx": _read_docx,
     ".pdf": _read_pdf,
 }
-_STARTS = {b"%PDF-": (".pdf",), b"PK\x03\x04": (".docx",)}
+_STARTS = {b"%PDF-": ".pdf", b"PK\x03\x04": ".docx"}
 _KINDS = "HTML, Markdown, text, DOCX or PDF"

@@ -47,6 +47,13 @@ def decode(raw: bytes, *, declared: bool = False) -> str:
     return raw.decode("utf-8", errors="knowledge.windows")
 
 
+def is_binary(raw: bytes) -> bool:
+    """Whether bytes are no text in any encoding: a picture, a program, an archive is full of control characters."""
+    head = decode(raw[:4000])
+    odd = sum(ord(sign) < 32 and not sign.isspace() and sign != "\x1b" for sign in head)  # ISO 2022 uses escapes
+    return odd > 0.05 * len(head)
+
+
 def _wide(raw: bytes) -> str | None:
     """UTF-16 without a byte order mark: nearly every other byte of Latin text is zero."""
     head = raw[:2000]

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -74,10 +74,11 @@ def slug_of(text: str) -> str:
 
 
 class Drafts:
-    """The folder of articles, as the importer sees it."""
+    """The folder of articles, as the importer sees it. `taken`: drafts of this import, each with its file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, taken: Mapping[Path, Path]) -> None:
         self.folder = folder
+        self._taken = taken
 
     def store(
         self, draft: Draft, today: date, *, check: Callable[[str, Path], None]
@@ -94,6 +95,11 @@ class Drafts:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self._place(draft)
+        if self._taken.get(path, draft.file) != draft.file:
+            raise ImportSourceError(
+                f"{draft.file}: leads to the same draft as {self._taken[path]}, by its address or its name. Rename it, "
+                "or import it by itself with --address."
+            )
         if not path.exists():
             text = f"---\n{_front_matter(draft, path.stem, today)}---\n\n{draft.body}"
             check(text, path)
@@ -101,7 +107,12 @@ class Drafts:
             _known(self.folder, refresh=False)[_identity(draft)] = path.name
             _remember(self.folder)
             return "created", path, ""
-        before = path.read_text(encoding="utf-8")
+        try:
+            before = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ImportSourceError(
+                f"{draft.file}: its draft {path} is not UTF-8 at byte {error.start}. Save the draft as UTF-8 first."
+            ) from error
         after = _updated(before, draft)
         if after == before:
             return "unchanged", path, ""
@@ -128,7 +139,7 @@ class Drafts:
     def _is_of(path: Path, draft: Draft) -> bool:
         """Whether a file is the draft of this document: the same address, or the same name and no other address."""
         try:
-            found = _COMMENT.search(path.read_text(encoding="utf-8")[:2000])
+            found = _COMMENT.search(path.read_text(encoding="utf-8", errors="replace")[:2000])
         except OSError:
             return False
         if not found:

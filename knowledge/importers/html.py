@@ -55,6 +55,10 @@ _NEVER_BY_NAME = frozenset(
 )
 """These hold text of the article whatever they are called."""
 _PART_P = re.compile(r"\b(?:comment|breadcrumb|wp-caption-text|screen-reader-text)")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE
+)
+"""Control characters, as they are or as a reference; lxml stops at them."""
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -70,6 +74,7 @@ def read_html(raw: bytes, *, name: str) -> Imported:
     """
     text = decode(raw, declared=True)
     page = _parsed(text, name)
+    _drop_permalinks(page)
     found = _facts(page, text)
     body = page.find("body") if page.find("body") is not None else page
     _prune(body)
@@ -89,12 +94,19 @@ def read_html(raw: bytes, *, name: str) -> Imported:
 
 def _parsed(text: str, name: str) -> Element:
     parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True)
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).replace("\x00", "")
+    text = _CONTROL.sub("", re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
     text = re.sub(r"""\b(src|srcset|href)=(["'])data:[^"']*\2""", "", text)
     try:
         return lxml.html.document_fromstring(text.encode("utf-8", errors="replace"), parser=parser)
     except etree.ParserError as error:
         raise ImportSourceError(f"{name}: holds no page. Save it again as a complete web page.") from error
+
+
+def _drop_permalinks(page: Element) -> None:
+    """Take out the sign by which a heading links to itself."""
+    for link in page.iter("a"):
+        if link.text_content().strip() in ("#", "\u00b6", "\u00a7", "\U0001f517"):
+            link.clear(keep_tail=True)
 
 
 def _facts(page: Element, text: str) -> Imported:

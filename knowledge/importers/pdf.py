@@ -70,7 +70,7 @@ def read_pdf(raw: bytes, *, name: str) -> Imported:
             raise ImportSourceError(f"{name}: more than {MAX_PAGES} pages. Save only the article's.")
         lines = [line for number, page in enumerate(reader.pages) for line in _page_lines(page, number)]
         title, published = _facts(reader)
-    except (PyPdfError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OSError) as error:
+    except PyPdfError as error:
         raise ImportSourceError(
             f"{name}: not a PDF that can be read ({type(error).__name__}: {error}). Save it again."
         ) from error

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from knowledge import importer
 from knowledge.cleaner import clean
 from knowledge.errors import ImportSourceError
 from knowledge.importer import MAX_BYTES, import_document, importable
+from knowledge.importers.blocks import Imported
+from knowledge.importers.decoding import is_binary
 from knowledge.importers.drafts import NO_ADDRESS, slug_of
 from knowledge.reader import read_article
 from knowledge.splitter import split
@@ -216,6 +220,53 @@ def test_a_file_under_the_name_of_another_kind_is_refused(
     (tmp_path / name).write_bytes(start + b"A pillow can be too high. Words of no article.")
     with pytest.raises(ImportSourceError, match=rf"{name}: its name does not fit .* Rename it to end in \{ending}"):
         import_document(tmp_path / name, articles, today=TODAY)
+
+
+@pytest.mark.parametrize("name", ["photo.html", "photo.txt", "photo.md"])
+def test_a_picture_under_the_name_of_a_text_is_refused(tmp_path: Path, articles: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(5000))
+    with pytest.raises(ImportSourceError, match=rf"{name}: holds no text"):
+        import_document(tmp_path / name, articles, today=TODAY)
+    assert not articles.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16", "utf-32", "shift_jis", "cp1251", "iso2022_jp"])
+def test_a_text_in_any_encoding_is_not_taken_for_a_picture(encoding: str) -> None:
+    words = {"cp1251": "Сон и боль. ", "cp1252": "Café, naïve. ", "utf-8": "Café \U0001f642 ", "utf-16": "Sleep. "}
+    assert not is_binary((words.get(encoding, "痛みと眠り。 ") * 50).encode(encoding))
+
+
+def test_a_parser_that_fails_in_its_own_way_is_reported_with_the_file(
+    tmp_path: Path, articles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path, raw: bytes) -> Imported:
+        raise RecursionError("too deep")
+
+    monkeypatch.setitem(importer.READERS, ".html", fails)
+    with pytest.raises(ImportSourceError, match=r"soft\.html: damaged.*RecursionError: too deep.*Save it again"):
+        import_document(write(tmp_path, "soft.html", PAGE), articles, today=TODAY)
+
+
+def test_two_files_of_one_import_never_share_a_draft(tmp_path: Path, articles: Path) -> None:
+    one, two = (
+        write(tmp_path / "a", "light.txt", PAGE),
+        write(tmp_path / "b", "light.txt", PAGE.replace("kind", "mild")),
+    )
+    taken: dict[Path, Path] = {}
+    first = import_document(one, articles, today=TODAY, taken=taken)
+    before = first.article.read_bytes()
+    with pytest.raises(ImportSourceError, match=rf"{two}: leads to the same draft as {one}.*Rename it"):
+        import_document(two, articles, today=TODAY, taken=taken)
+    assert first.article.read_bytes() == before
+    assert import_document(one, articles, today=TODAY, taken=taken).status == "unchanged"
+
+
+def test_a_draft_that_was_saved_in_another_encoding_is_named(tmp_path: Path, articles: Path) -> None:
+    draft = import_document(write(tmp_path, "light.txt", PAGE), articles, today=TODAY).article
+    draft.write_bytes(draft.read_bytes() + "café\n".encode("cp1252"))
+    changed = write(tmp_path, "light.txt", PAGE.replace("kinder", "better"))
+    with pytest.raises(ImportSourceError, match=r"light\.txt: its draft .*light\.md is not UTF-8 at byte \d+"):
+        import_document(changed, articles, today=TODAY)
 
 
 def test_a_title_in_a_script_without_capitals_is_kept(tmp_path: Path, articles: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,28 @@ def test_docx_reads_a_table_that_only_places_text_as_text(document: Any, tmp_pat
         Block("paragraph", "A flat one can be too low."),
         Block("table", rows=(("Side", "Height"), ("left", "low"))),
     )
+
+
+def without(document: Any, folder: Path, part: str, how: str) -> Path:
+    """A document of which one part is cut in half, is no XML or is gone."""
+    whole, path = saved(document, folder), folder / "damaged.docx"
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        assert part in old.namelist()
+        for name in old.namelist():
+            content = old.read(name)
+            if name != part:
+                new.writestr(name, content)
+            elif how != "gone":
+                new.writestr(name, content[: len(content) // 2] if how == "cut" else b"no XML")
+    return path
+
+
+@pytest.mark.parametrize("how", ["cut", "no XML", "gone"])
+@pytest.mark.parametrize("part", ["word/document.xml", "word/styles.xml", "[Content_Types].xml", "_rels/.rels"])
+def test_docx_with_a_damaged_part_is_refused(document: Any, tmp_path: Path, part: str, how: str) -> None:
+    document.add_paragraph("A pillow can be too high. Try a lower one.")
+    with pytest.raises(ImportSourceError, match=r"damaged\.docx: .* Save it again"):
+        read_document(without(document, tmp_path, part, how))
 
 
 def test_docx_joins_paragraphs_whose_break_was_deleted(document: Any, tmp_path: Path) -> None:

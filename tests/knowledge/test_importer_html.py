@@ -210,6 +210,25 @@ def test_deep_nesting_does_not_break_the_reader(tmp_path: Path) -> None:
     assert texts(found)[0].startswith("A slow walk")
 
 
+def test_control_characters_do_not_stop_the_reader(tmp_path: Path) -> None:
+    odd = FILLER.replace("slow", "sl\x1fo&#1;w&#x1F;&#8;")
+    found = read(tmp_path, f"<main><h1>Walks</h1>\x01{odd}\x0b</main>")
+    assert texts(found) == [
+        "A slow walk after supper can settle the day. It need not be long, and a friend makes it lighter."
+    ]
+
+
+def test_the_sign_by_which_a_heading_links_to_itself_goes(tmp_path: Path) -> None:
+    link = "<a class='anchor' href='#far'>{}</a>"
+    found = read(
+        tmp_path,
+        f"<main><h1>Walks {link.format('¶')}</h1>{FILLER}<h2>How far?{link.format('#')}</h2>{FILLER}"
+        f"<h2>{link.format('§')} Walk #1 and C#</h2>{FILLER}</main>",
+    )
+    assert found.title == "Walks"
+    assert [block.text for block in found.blocks if block.kind == "heading"] == ["How far?", "Walk #1 and C#"]
+
+
 def test_a_page_without_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImportSourceError, match="no article text found"):
         read(tmp_path, "<header><nav><a>Home</a></nav></header><div id=root></div>")
