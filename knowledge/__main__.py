@@ -31,9 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = KnowledgeSettings.from_env(os.environ)
     try:
         result: int = options.run(options, settings)
+        sys.stdout.flush()
     except KnowledgeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read our output, such as `head`, had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     return result
 
 
@@ -55,8 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     checking = command("check", _check, "lint the articles and say where each passage stands")
     checking.add_argument("--json", action="store_true", help="one JSON object a finding")
     reviewing = command("review", _review, "walk through the passages that wait for a reviewer's decision")
+    reviewing.add_argument(
+        "names", nargs="*", help="passages or articles to decide on again, whatever was decided before; all that waits"
+    )
     reviewing.add_argument("--reviewer", help="the reviewer's name")
-    reviewing.add_argument("--credential", default="", help="such as MD or RN")
+    reviewing.add_argument("--credential", help="such as MD or RN")
     reviewing.add_argument(
         "--sample", action="store_true", help="approve all that waits as sample content (demo mode only)"
     )
@@ -82,20 +92,23 @@ def _import(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
             "import: --address: given with several files. Import the page that it belongs to by itself."
         )
     today = _today(settings)
-    failed = 0
+    failures: list[str] = []
+    taken: dict[Path, Path] = {}
     with _progress() as bar:
         task = bar.add_task("Importing", total=len(paths))
         for path in paths:
             try:
-                result = import_document(path, settings.articles, address=options.address, today=today)
+                result = import_document(path, settings.articles, address=options.address, today=today, taken=taken)
             except KnowledgeError as error:
-                failed += 1
-                _print_beside(bar, f"error: {error}")
+                failures.append(f"error: {error}")
             else:
                 _print_beside(bar, _import_report(result, every_line=options.dropped))
             bar.advance(task)
-    print(f"{len(paths) - failed} imported, {failed} failed. Next: `python -m knowledge check`, then `review`.")
-    return 1 if failed else 0
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    done = len(paths) - len(failures)
+    print(f"{done} imported, {len(failures)} failed. Next: `python -m knowledge check`, then `review`.")
+    return 1 if failures else 0
 
 
 def _import_report(result: ImportResult, *, every_line: bool) -> str:
@@ -136,37 +149,52 @@ def _check(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
 def _review(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     from knowledge.builder import read_standings
     from knowledge.linter import blocking, lint
-    from knowledge.reviewing import SAMPLE_REVIEWER, Reviewer, approved_wordings, decide, queue, walk
+    from knowledge.reviewing import SAMPLE_REVIEWER, Reviewer, approved_wordings, decide, named, queue, walk
     from knowledge.vetting import Ledger
 
-    now = datetime.now(UTC)
+    reviewer = Reviewer(SAMPLE_REVIEWER, "", sample=True) if options.sample else None
+    if reviewer and load_clinic(settings.clinic).content_mode == "live":
+        raise KnowledgeError("review: --sample: does not count in live mode. Name the clinician: --reviewer 'A. Name'.")
+    if not reviewer and not options.list:
+        reviewer = Reviewer(_given(options, "reviewer", "A. Name"), _given(options, "credential", "MD"))
+    now, today = datetime.now(UTC), _today(settings)
     ledger = Ledger(settings.approvals)
-    found = read_standings(settings, _today(settings))
-    findings = lint(settings, _today(settings))
+    found = read_standings(settings, today)
+    findings = lint(settings, today)
     blocked = blocking(settings, findings)
-    open_ones = [standing for standing in found if standing.passage.id not in blocked]
-    for passage_id in sorted(blocked):
-        print(f"{passage_id}: cannot be approved while `check` shows an error for it")
-    if options.list:
-        for standing in queue(found):
-            print(f"{standing.status}: {standing.passage.id} {standing.passage.heading}")
+    chosen = named(found, options.names) if options.names else queue(found, today)
+    if not reviewer:
+        for standing in chosen:
+            mend = " (cannot be approved before its errors are mended)" if standing.passage.id in blocked else ""
+            print(f"{standing.status}: {standing.passage.id} {standing.passage.heading}{mend}")
         return 0
-    if options.sample:
-        reviewer = Reviewer(SAMPLE_REVIEWER, "", sample=True)
+    free = [standing for standing in chosen if standing.passage.id not in blocked]
+    for slug, count in Counter(s.passage.article for s in chosen if s.passage.id in blocked).items():
+        print(f"{slug}: {count} passages cannot be approved before their errors are mended; see `check`")
+    if reviewer.sample:
         note = "Shipped sample: lets the demo answer. Not a clinical review."
-        made = ledger.append(decide(s.passage, "approved", reviewer, note=note, now=now) for s in queue(open_ones))
+        made = ledger.append(decide(s.passage, "approved", reviewer, note=note, now=now) for s in free)
     else:
-        if not options.reviewer:
-            raise KnowledgeError(
-                "review: --reviewer: missing. Name the clinician who decides, such as --reviewer 'A. Name'."
-            )
-        reviewer = Reviewer(options.reviewer, options.credential)
-        words = approved_wordings(settings)
         made = walk(
-            open_ones, ledger, reviewer, ask=input, show=print, approved_words=words, findings=findings, now=now
+            chosen if options.names else free,
+            ledger,
+            reviewer,
+            ask=input,
+            show=print,
+            approved_words=approved_wordings(settings),
+            findings=findings,
+            blocked=blocked,
+            now=now,
         )
     print(f"{made} decisions recorded. Next: `python -m knowledge build`.")
     return 0
+
+
+def _given(options: argparse.Namespace, name: str, example: str) -> str:
+    value = str(getattr(options, name) or "").strip()
+    if not value:
+        raise KnowledgeError(f"review: --{name}: missing. Name the clinician who decides: --{name} {example!r}.")
+    return value
 
 
 def _build(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
@@ -269,11 +297,15 @@ def _print_outcome(outcome: Answer | Refusal) -> None:
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
 
 
 def _print_beside(bar: Progress, text: str) -> None:
-    bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """Print above the bar on a terminal, and plainly where the output goes elsewhere."""
+    if bar.console.is_terminal and sys.stdout.isatty():
+        bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    else:
+        print(text)
 
 
 def _today(settings: KnowledgeSettings) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -62,19 +62,23 @@ class Finding:
         rule: The rule's name.
         place: A passage id, an article's slug, or an article's file.
         message: What was found and what to do.
+        heading: The passage's, for people to find it by.
     """
 
     level: Level
     rule: str
     place: str
     message: str
+    heading: str = ""
 
     def __str__(self) -> str:
-        """`level: place: message (rule)`."""
-        return f"{self.level}: {self.place}: {self.message} ({self.rule})"
+        """`level: file, passage and its heading: message (rule)`."""
+        slug, _, ordinal = self.place.partition("#")
+        passage = f" #{ordinal} {self.heading!r}" if ordinal else ""
+        return f"{self.level}: {slug}.md{passage}: {self.message} ({self.rule})"
 
     def as_json(self) -> dict[str, Any]:
-        """The four fields as a JSON object."""
+        """The fields as a JSON object."""
         return asdict(self)
 
 
@@ -116,7 +120,7 @@ def lint(settings: KnowledgeSettings, today: date) -> list[Finding]:
             article = read_article(path)
             own = split(clean(article))
         except ArticleError as error:
-            findings.append(Finding("error", "article", path.stem, str(error)))
+            findings.append(Finding("error", "article", path.stem, str(error).removeprefix(f"{path}: ")))
             continue
         seen[article.slug] = path
         passages += own
@@ -140,16 +144,14 @@ def blocking(settings: KnowledgeSettings, findings: Sequence[Finding]) -> set[st
 
 def passage_findings(passage: Passage) -> list[Finding]:
     """What is wrong with one passage by itself: readability, length, wording and claims."""
-    found: list[Finding] = []
-    for name, text in (("", passage.text), ("simple: ", passage.simple)):
+    found: list[tuple[str, Finding]] = []
+    for field, text in (("", passage.text), ("simple: ", passage.simple)):
         if text:
-            found += [Finding(f.level, f.rule, passage.id, name + f.message) for f in _readability_findings(text)]
-            found += [Finding(f.level, f.rule, passage.id, name + f.message) for f in _wording_findings(text)]
+            found += [(field, finding) for finding in (*_readability_findings(text), *_wording_findings(text))]
     if "?" not in passage.heading:  # a question says what patients ask, not what we say
-        found += [
-            Finding(f.level, f.rule, passage.id, "heading: " + f.message) for f in _wording_findings(passage.heading)
-        ]
-    return list(dict.fromkeys(found))
+        found += [("heading: ", finding) for finding in _wording_findings(passage.heading)]
+    placed = (replace(f, place=passage.id, message=field + f.message, heading=passage.heading) for field, f in found)
+    return list(dict.fromkeys(placed))
 
 
 def readability(text: str) -> Readability:
@@ -339,6 +341,7 @@ def _duplicates(passages: Sequence[Passage], encoder: Path) -> list[Finding]:
             "duplicate",
             passages[right].id,
             f"{how} {passages[left].id} {passages[left].heading!r}; keep one of them",
+            passages[right].heading,
         )
         for (left, right), how in sorted(pairs.items())
     ]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from knowledge.errors import IndexArtifactError, LedgerError
+from knowledge.errors import IndexArtifactError, KnowledgeError, LedgerError
 from knowledge.files import locked
 from knowledge.index import load_current
-from knowledge.linter import Finding
+from knowledge.linter import Finding, readability
 from knowledge.models import Approval, Decision, Passage, content_hash
 from knowledge.settings import KnowledgeSettings
-from knowledge.vetting import Ledger, Standing
+from knowledge.vetting import Ledger, Standing, expiring
 
 SAMPLE_REVIEWER = "Sample approval (not a clinician)"
 APPROVAL_LASTS = timedelta(days=365)
@@ -29,9 +29,31 @@ class Reviewer:
     sample: bool = False
 
 
-def queue(standings: Iterable[Standing]) -> list[Standing]:
-    """What needs a decision: waiting, changed and expired passages, in the order of the articles."""
-    return [standing for standing in standings if standing.status in ("waiting", "changed", "expired")]
+def queue(standings: Iterable[Standing], today: date) -> list[Standing]:
+    """What needs a decision, in the order of the articles.
+
+    Waiting, changed and expired passages, and approvals that run out soon, so that they can be renewed while they hold.
+    """
+    found = list(standings)
+    soon = {standing.passage.id for standing in expiring(found, today)}
+    return [s for s in found if s.status in ("waiting", "changed", "expired") or s.passage.id in soon]
+
+
+def named(standings: Iterable[Standing], names: Sequence[str]) -> list[Standing]:
+    """The passages of which a reviewer gives the id or the article's slug, whatever their status.
+
+    Raises:
+        KnowledgeError: If a name is neither.
+    """
+    found = list(standings)
+    known = {name for standing in found for name in (standing.passage.id, standing.passage.article)}
+    for name in names:
+        if name not in known:
+            raise KnowledgeError(
+                f"review: {name!r}: no such passage or article. Write it as `review --list` does, such as leaky-gut#3, "
+                "or leaky-gut for all of the article."
+            )
+    return [s for s in found if s.passage.id in names or s.passage.article in names]
 
 
 def decide(
@@ -122,18 +144,22 @@ def walk(
     show: Callable[[str], object],
     approved_words: Callable[[Standing], str | None],
     findings: Sequence[Finding] = (),
+    blocked: Collection[str] = (),
     now: datetime,
 ) -> int:
-    """Walk the queue with a person; each decision is written at once, so that nothing is lost when they stop.
+    """Walk through passages with a person; each decision is written at once, so that nothing is lost when they stop.
+
+    To reject a passage that is approved withdraws it.
 
     Args:
-        standings: Every passage with its status.
+        standings: What to decide on.
         ledger: Where decisions go.
         reviewer: Who decides.
         ask: Prompts for one line.
         show: Prints a text.
         approved_words: The last approved wording of a passage where it is still known.
         findings: What the linter found; each passage's own and its article's are shown with it.
+        blocked: Ids of passages that cannot be approved.
         now: The time of the decisions.
 
     Returns:
@@ -141,24 +167,51 @@ def walk(
     """
     kept = Wordings(ledger)
     decided = 0
-    waiting = queue(standings)
+    waiting = list(standings)
     for number, standing in enumerate(waiting, start=1):
         passage = standing.passage
-        show(f"\n[{number}/{len(waiting)}] {passage.id} ({standing.status})\n\n{shown_words(passage)}\n")
-        show("Sources: " + "; ".join(f"{s.name} ({s.year})" for s in passage.sources))
+        show(f"\n[{number}/{len(waiting)}] " + _presented(standing))
         for finding in findings:
             if finding.place in (passage.id, passage.article):
                 show(str(finding))
         before = approved_words(standing) if standing.status == "changed" else None
         if before is not None:
             show("Changed since it was last approved:\n" + difference(before, shown_words(passage)))
-        choice = ask("Approve, reject, skip or quit? [a/r/s/q] ").strip().lower()
-        if choice == "q":
-            break
-        if choice in ("a", "r"):
+        may_approve = passage.id not in blocked
+        try:
+            choice = ask(_QUESTION if may_approve else _QUESTION_BLOCKED).strip().lower()
+            if choice == "q":
+                break
+            if choice != "r" and not (choice == "a" and may_approve):
+                continue
             note = ask("Note (may be empty): ").strip()
-            decision: Decision = "approved" if choice == "a" else "rejected"
-            decided += ledger.append([decide(passage, decision, reviewer, note=note, now=now)])
-            if decision == "approved":
-                kept.add(passage)
+        except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C: the person goes, and what they had decided stands
+            show("")
+            break
+        refused: Decision = "withdrawn" if standing.status == "approved" else "rejected"
+        decision = "approved" if choice == "a" else refused
+        decided += ledger.append([decide(passage, decision, reviewer, note=note, now=now)])
+        if decision == "approved":
+            kept.add(passage)
     return decided
+
+
+_QUESTION = "Approve, reject, skip or quit? [a/r/s/q] "
+_QUESTION_BLOCKED = "Cannot be approved before its errors are mended. Reject, skip or quit? [r/s/q] "
+
+
+def _presented(standing: Standing) -> str:
+    """A passage with all that a reviewer weighs: words, reading grade, sources and what was decided before."""
+    passage, before = standing.passage, standing.approval
+    measured = readability(passage.text)
+    lines = [
+        f"{passage.id} ({standing.status}) of {passage.title!r}",
+        f"\n{shown_words(passage)}\n",
+        f"Reading grade {measured.grade:.1f}, {measured.words} words",
+        "Sources: " + "; ".join(f"{s.name} ({s.year}), {s.address}" for s in passage.sources),
+    ]
+    if before:
+        who = ", ".join(filter(None, (before.reviewer, before.credential)))
+        until = f" until {before.expires}" if before.decision == "approved" else ""
+        lines.append(f"Before: {before.decision} by {who} on {before.at.date()}{until}. {before.note}".rstrip())
+    return "\n".join(lines)

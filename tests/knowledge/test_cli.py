@@ -6,6 +6,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from knowledge.__main__ import main
 from knowledge.encoder import SentenceEncoder
 from knowledge.index import current_name, load_current
 from knowledge.models import DISCLAIMER, SAMPLE_NOTICE
-from knowledge.settings import KnowledgeSettings
+from knowledge.settings import ROOT, KnowledgeSettings
 from knowledge.vetting import Ledger
 from tests.knowledge.content import (
     SAMPLE,
@@ -181,18 +183,65 @@ def test_review_lists_and_records_under_the_reviewers_name(
     assert [(d.reviewer, d.credential, d.note, d.sample) for d in made] == [("Robin Example", "NP", "fine", False)]
 
 
-def test_review_wants_to_know_who_decides(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["review"]) == 1
-    assert "--reviewer: missing. Name the clinician who decides" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        ([], "reviewer"),
+        (["--reviewer", " ", "--credential", "NP"], "reviewer"),
+        (["--reviewer", "Robin Example"], "credential"),
+    ],
+)
+def test_review_wants_to_know_who_decides(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str], options: list[str], missing: str
+) -> None:
+    assert main(["review", *options]) == 1
+    assert f"--{missing}: missing. Name the clinician who decides" in capsys.readouterr().err
     assert not settings.approvals.exists()
+
+
+def test_review_takes_no_sample_approval_in_live_mode(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_clinic(settings.clinic, content_mode="live")
+    assert main(["review", "--sample"]) == 1
+    assert "review: --sample: does not count in live mode" in capsys.readouterr().err
+    assert not settings.approvals.exists()
+
+
+def test_review_of_a_named_passage_withdraws_it_from_the_next_build_and_lets_it_back(
+    built: KnowledgeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = ["--reviewer", "Robin Example", "--credential", "NP"]
+    for typed, served in ((["r", "a patient misread it"], False), (["a", "worded as before, it is right"], True)):
+        answers = iter(typed)
+        monkeypatch.setattr("builtins.input", lambda prompt, answers=answers: next(answers))
+        assert main(["review", "kettles#2", *who]) == 0
+        assert "1 decisions recorded" in capsys.readouterr().out
+        assert main(["build"]) == 0
+        assert ("kettles#2" in load_current(built.build, encoder=None).by_id) == served
+    assert [d.decision for d in Ledger(built.approvals).read()][-2:] == ["withdrawn", "approved"]
+
+
+def test_review_says_when_a_name_is_none(settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["review", "kettels", "--list"]) == 1
+    assert "review: 'kettels': no such passage or article" in capsys.readouterr().err
 
 
 def test_review_does_not_offer_a_passage_with_an_error(
     settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit(settings.articles / "kettles.md", "sings when the steam is fast", "is a guaranteed cure for all pain")
+    main(["review", "--list"])
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.endswith("(cannot be approved before its errors are mended)") for line in listed] == [
+        False,
+        False,
+        True,
+    ]
     main(["review", "--sample"])
-    assert "kettles#2: cannot be approved while `check` shows an error for it" in capsys.readouterr().out
+    assert (
+        "kettles: 1 passages cannot be approved before their errors are mended; see `check`" in capsys.readouterr().out
+    )
     assert "kettles#2" not in {decision.passage for decision in Ledger(settings.approvals).read()}
 
 
@@ -294,7 +343,7 @@ def test_import_of_a_changed_page_keeps_only_approvals_of_unchanged_passages(
     page.write_text(PAGE.replace("on flat ground", "on dry and flat ground"))
     capsys.readouterr()
     assert main(["import", str(page)]) == 0
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert f"updated: {settings.articles / 'ladders.md'}" in said
     assert "-Yes, on flat ground. Hold it well." in said
     assert "+Yes, on dry and flat ground. Hold it well." in said
@@ -323,8 +372,8 @@ def test_import_of_hundreds_tells_of_each_bad_file_and_takes_the_rest(
     assert main(["import", str(pages)]) == 1
     said = capsys.readouterr()
     assert "298 imported, 2 failed." in said.out
-    assert "error: " + str(pages / "ladder-117.md") in said.err
-    assert "error: " + str(pages / "ladder-203.md") in said.err
+    failures = said.err.strip().splitlines()[-2:]  # together at the end, where they are not scrolled away
+    assert [line.split(": ")[1] for line in failures] == [str(pages / f"ladder-{bad}.md") for bad in (117, 203)]
     assert len(list(settings.articles.glob("ladder-*.md"))) == 298
     assert steps == [(number, 300) for number in range(1, 301)]
 
@@ -335,9 +384,32 @@ def test_import_lists_what_it_left_out_when_asked(
     page = tmp_path / "ladders.md"
     page.write_text(PAGE + "\nCall us today to order your own ladder!\n")
     main(["import", str(page)])
-    assert "ladders.md (1 left out: menus, forms, offers)" in capsys.readouterr().err
+    assert "ladders.md (1 left out: menus, forms, offers)" in capsys.readouterr().out
     main(["import", str(page), "--dropped"])
-    assert "  left out: Call us today to order your own ladder!" in capsys.readouterr().err
+    assert "  left out: Call us today to order your own ladder!" in capsys.readouterr().out
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_traceback(settings: KnowledgeSettings, tmp_path: Path) -> None:
+    page = tmp_path / "ladders.md"
+    page.write_text(PAGE)
+    command = [sys.executable, "-m", "knowledge", "import", str(page)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said.strip()) == (1, "")
+
+
+def test_ctrl_c_is_no_traceback(
+    settings: KnowledgeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("knowledge.builder.read_standings", stopped)
+    assert main(["check"]) == 130
+    assert capsys.readouterr().err == "stopped\n"
 
 
 def test_build_announces_approvals_that_run_out(
@@ -355,8 +427,8 @@ def test_review_shows_the_linters_warnings(
 ) -> None:
     edit(settings.articles / "kettles.md", "sings when the steam is fast", "has a deadly hiss")
     monkeypatch.setattr("builtins.input", lambda prompt: "s")
-    assert main(["review", "--reviewer", "Robin Example"]) == 0
-    assert 'warning: kettles#2: "deadly" in' in capsys.readouterr().out
+    assert main(["review", "--reviewer", "Robin Example", "--credential", "NP"]) == 0
+    assert "warning: kettles.md #2 'Why does the kettle whistle?': \"deadly\" in" in capsys.readouterr().out
 
 
 def test_import_leaves_drafts_that_wait_and_tells_of_bad_files(

@@ -67,9 +67,36 @@ CLEAN = "## Is tea warm?\n\nYes, tea is warm. It can be nice on a cold day. [^a-
 
 
 def test_a_finding_reads_as_one_line() -> None:
-    finding = Finding("error", "grade", "tea#1", "too hard")
-    assert str(finding) == "error: tea#1: too hard (grade)"
-    assert finding.as_json() == {"level": "error", "rule": "grade", "place": "tea#1", "message": "too hard"}
+    finding = Finding("error", "grade", "tea#1", "too hard", "Is tea warm?")
+    assert str(finding) == "error: tea.md #1 'Is tea warm?': too hard (grade)"
+    assert str(Finding("error", "source", "tea", "sources: none")) == "error: tea.md: sources: none (source)"
+    assert finding.as_json() == {
+        "level": "error",
+        "rule": "grade",
+        "place": "tea#1",
+        "message": "too hard",
+        "heading": "Is tea warm?",
+    }
+
+
+def test_every_finding_names_its_file_and_a_passages_its_heading(settings: KnowledgeSettings) -> None:
+    words = "Tea is a guaranteed cure. " * 30
+    article(settings, "one", f"## Is tea warm?\n\n{words}", sources=[])
+    article(settings, "two", f"## Why tea?\n\n{words}", review_by="2020-01-01", written="2019-01-01")
+    article(settings, "six", "No heading here.")
+    said = [str(finding) for finding in lint(settings, TODAY)]
+    assert {line.split(": ")[1] for line in said} == {
+        "one.md",
+        "one.md #1 'Is tea warm?'",
+        "one.md #2 'Is tea warm?'",
+        "two.md",
+        "two.md #1 'Why tea?'",
+        "two.md #2 'Why tea?'",
+        "six.md",
+    }
+    assert (
+        "error: six.md: text before the first heading: 'No heading here.'. Put it under a ## heading. (article)" in said
+    )
 
 
 def test_a_clean_article_has_no_findings(settings: KnowledgeSettings) -> None:
@@ -252,7 +279,7 @@ def test_a_review_date_that_passed_or_is_near_is_announced(
 def test_topics_that_the_vocabulary_lacks_are_mentioned(settings: KnowledgeSettings) -> None:
     article(settings, "tea", CLEAN, topics="[tea, sore-feet, teapots]")
     assert [str(finding) for finding in lint(settings, TODAY)] == [
-        "warning: tea: topics: 'teapots' is not in the vocabulary; add it with the words that patients use (vocabulary)"
+        "warning: tea.md: topics: 'teapots' is not in the vocabulary; add it with the words that patients use (vocabulary)"
     ]
 
 

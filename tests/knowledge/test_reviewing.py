@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from knowledge.builder import read_standings
-from knowledge.errors import LedgerError
+from knowledge.errors import KnowledgeError, LedgerError
 from knowledge.index import phrases_of, switch_current, write_artifact
-from knowledge.linter import Finding
-from knowledge.reviewing import Wordings, approved_wordings, decide, difference, queue, shown_words, walk
+from knowledge.linter import Finding, readability
+from knowledge.reviewing import Wordings, approved_wordings, decide, difference, named, queue, shown_words, walk
 from knowledge.settings import KnowledgeSettings
 from knowledge.vetting import Ledger, Standing, servable
 from knowledge.vocabulary import load_vocabulary
@@ -43,21 +43,33 @@ class Person:
     def show(self, text: str) -> None:
         self.shown.append(text)
 
-    def walks(self, settings: KnowledgeSettings, findings: Sequence[Finding] = ()) -> int:
+    def walks(
+        self,
+        settings: KnowledgeSettings,
+        findings: Sequence[Finding] = (),
+        names: Sequence[str] = (),
+        blocked: Collection[str] = (),
+    ) -> int:
+        found = standings(settings)
         return walk(
-            standings(settings),
+            named(found, names) if names else queue(found, TODAY),
             Ledger(settings.approvals),
             CLINICIAN,
             ask=self.ask,
             show=self.show,
             approved_words=approved_wordings(settings),
             findings=findings,
+            blocked=blocked,
             now=NOW,
         )
 
 
 def standings(settings: KnowledgeSettings, today: date = TODAY) -> list[Standing]:
     return read_standings(settings, today)
+
+
+def queued(settings: KnowledgeSettings, today: date = TODAY) -> dict[str, str]:
+    return {standing.passage.id: standing.status for standing in queue(standings(settings, today), today)}
 
 
 def build_index(settings: KnowledgeSettings) -> None:
@@ -73,17 +85,71 @@ def settings(tmp_path: Path) -> KnowledgeSettings:
 
 
 def test_queue_holds_what_waits_what_changed_and_what_expired(settings: KnowledgeSettings) -> None:
-    approve(settings, only=lambda passage: passage.article == "kettles", expires=TODAY)
-    assert [standing.passage.id for standing in queue(standings(settings))] == ["chairs#1"]
-    assert len(queue(standings(settings, TODAY + timedelta(days=1)))) == 3
+    last = TODAY + timedelta(days=365)
+    approve(settings, only=lambda passage: passage.article == "kettles", expires=last)
+    assert queued(settings) == {"chairs#1": "waiting"}
     edit(settings.articles / "kettles.md", "to the line", "to the mark")
-    waiting = {standing.passage.id: standing.status for standing in queue(standings(settings))}
-    assert waiting == {"chairs#1": "waiting", "kettles#1": "changed"}
+    assert queued(settings) == {"chairs#1": "waiting", "kettles#1": "changed"}
+    assert queued(settings, last + timedelta(days=1))["kettles#2"] == "expired"
+
+
+def test_queue_holds_an_approval_that_runs_out_soon_so_that_it_can_be_renewed_in_time(
+    settings: KnowledgeSettings,
+) -> None:
+    approve(settings, expires=TODAY + timedelta(days=60))
+    assert queued(settings, TODAY - timedelta(days=1)) == {}
+    assert set(queued(settings).values()) == {"approved"}
+    person = Person(["a", "still right"] * 3)
+    assert person.walks(settings) == 3
+    assert "Before: approved by Robin Example, NP on 2030-05-06 until 2030-07-05." in person.shown[0]
+    assert queued(settings) == {}
 
 
 def test_queue_leaves_out_what_was_rejected(settings: KnowledgeSettings) -> None:
     approve(settings, decision="rejected")
-    assert queue(standings(settings)) == []
+    assert queued(settings) == {}
+
+
+def test_named_passages_are_those_of_an_id_or_an_article_whatever_was_decided(settings: KnowledgeSettings) -> None:
+    approve(settings)
+    found = standings(settings)
+    assert [s.passage.id for s in named(found, ["kettles#2", "chairs"])] == ["chairs#1", "kettles#2"]
+    with pytest.raises(KnowledgeError, match="'chair': no such passage or article"):
+        named(found, ["kettles", "chair"])
+
+
+def test_walk_withdraws_an_approved_passage_and_reconsiders_a_rejected_one(settings: KnowledgeSettings) -> None:
+    approve(settings)
+    assert Person(["r", "out of date"]).walks(settings, names=["kettles#1"]) == 1
+    assert [s.status for s in standings(settings)] == ["approved", "rejected", "approved"]
+    person = Person(["a", "checked again"])
+    assert person.walks(settings, names=["kettles#1"]) == 1
+    assert "Before: withdrawn by Robin Example, NP" in person.shown[0]
+    assert person.shown[0].endswith(". out of date")
+    assert [s.status for s in standings(settings)] == ["approved"] * 3
+
+
+def test_walk_lets_nobody_approve_what_has_an_error(settings: KnowledgeSettings) -> None:
+    person = Person(["a", "r", "wrong"])
+    assert person.walks(settings, names=["kettles"], blocked=["kettles#1", "kettles#2"]) == 1
+    assert person.asked[0].startswith("Cannot be approved before its errors are mended.")
+    assert [(d.passage, d.decision) for d in Ledger(settings.approvals).read()] == [("kettles#2", "rejected")]
+
+
+@pytest.mark.parametrize("leaves", [EOFError, KeyboardInterrupt])
+@pytest.mark.parametrize("typed", [[], ["a"], ["r"]])
+def test_walk_ends_quietly_when_the_person_closes_the_terminal(
+    settings: KnowledgeSettings, typed: list[str], leaves: type[BaseException]
+) -> None:
+    class Leaver(Person):
+        def ask(self, prompt: str) -> str:
+            try:
+                return super().ask(prompt)
+            except StopIteration:
+                raise leaves from None
+
+    assert Leaver(["a", "good", *typed]).walks(settings) == 1
+    assert [d.decision for d in Ledger(settings.approvals).read()] == ["approved"]
 
 
 def test_decision_holds_for_a_year_unless_said_otherwise(settings: KnowledgeSettings) -> None:
@@ -122,7 +188,9 @@ def test_walk_shows_every_word_that_is_approved_and_its_sources(settings: Knowle
     for standing in standings(settings):
         assert shown_words(standing.passage) in shown
     assert "Lamp off." in shown
-    assert "Sources: A made-up handbook (2029)" in shown
+    assert "Sources: A made-up handbook (2029), https://example.net/book" in shown
+    assert "(waiting) of 'About lamps'" in shown
+    assert f"Reading grade {readability('The lamp is off.').grade:.1f}, 4 words" in shown
 
 
 def test_walk_shows_what_changed_since_the_last_approval(settings: KnowledgeSettings) -> None:
