@@ -36,12 +36,12 @@ JUDGED = ("b", "c")
 REFINING_EPOCHS = 2
 REFINING_RATE = 4e-5
 
-LATER = ("d", "e", "f", "g", "h")
+LATER = ("d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n")
 """Authors who wrote after the screen's misses were known: they teach it, but say nothing of how sure it may be."""
 
-QUESTIONS = ("f", "g")
-"""Thousands of ordinary questions: the dialogue's examples, other ways to ask the articles' sections, and what no article
-answers. The transformer meets them last, in two more rounds over everything."""
+QUESTIONS = ("f", "g", "l")
+"""Thousands of ordinary questions: the dialogue's examples, other ways to ask the articles' sections, what no article answers,
+and follow-ups, alone and after what they follow. The transformer meets them last, in two more rounds over everything."""
 
 FRAGMENTS = ("h",)
 """Names, days, numbers and single words, which only the linear model learns: they cost the transformer recall of crises."""
