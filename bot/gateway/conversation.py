@@ -111,10 +111,11 @@ class Conversations:
         """Answer one message. The same message id again returns the same replies; nothing runs twice.
 
         A message that alarms by itself does not wait for the turn before it, which may hang on a dialogue that is down.
+        It is screened once; again only together with the messages before it.
         """
-        alarming = incoming.text is not None and self.is_alarming(incoming.text)
-        async with self._alarms if alarming else self._turn_of(session_id):
-            return await self._turn(session_id, incoming)
+        alone = self._flag(printable(incoming.text)) if incoming.text else None
+        async with self._alarms if alone is not None and alone.level == "alarm" else self._turn_of(session_id):
+            return await self._turn(session_id, incoming, alone)
 
     async def erase(self, session_id: str, *, by_request: bool = True) -> None:
         """Delete every trace of a session. What Rasa holds goes now, or as soon as Rasa is back.
@@ -141,7 +142,7 @@ class Conversations:
         """Wait for what runs in the background."""
         await asyncio.gather(*self._telling.values(), return_exceptions=True)
 
-    async def _turn(self, session_id: str, incoming: Incoming) -> list[Reply]:
+    async def _turn(self, session_id: str, incoming: Incoming, alone: RedFlag | None) -> list[Reply]:
         text, payload = await self._read(session_id, incoming)
         turn = await asyncio.to_thread(self._store.begin_turn, session_id, incoming.message_id, text)
         if turn.answered:
@@ -150,7 +151,9 @@ class Conversations:
             replies = await self._press(session_id, payload)
         else:
             previous = await asyncio.to_thread(self._store.last_texts, session_id, turn.id, 2)
-            replies = await self._answer_text(session_id, text, previous)
+            if previous and (alone is None or alone.level != "alarm"):
+                alone = self._flag(text, previous)
+            replies = await self._answer_text(session_id, text, alone)
         await asyncio.to_thread(self._store.finish_turn, session_id, turn.id, replies)
         for reply in replies:
             metrics.REPLIES.labels(reply.kind).inc()
@@ -180,8 +183,7 @@ class Conversations:
         button = reply.buttons[named[1]]
         return button.label, button.payload
 
-    async def _answer_text(self, session_id: str, text: str, previous: Sequence[str]) -> list[Reply]:
-        flag = self._flag(text, previous)
+    async def _answer_text(self, session_id: str, text: str, flag: RedFlag | None) -> list[Reply]:
         if flag is not None:
             await asyncio.to_thread(self._store.count_flag, flag.kind, flag.level, flag.group)
             metrics.RED_FLAGS.labels(flag.kind, flag.level).inc()
