@@ -14,7 +14,7 @@ from bot.gateway.house import House
 from bot.gateway.replies import Button, Reply
 from bot.gateway.summary import summarise
 from bot.telegram import phrases
-from bot.telegram.commands import Command, Me, addressed, linked_passage, passage_payload
+from bot.telegram.commands import Command, Me, addressed, is_slug, passage_payload
 from bot.telegram.keyboards import Action, Keyboards
 from bot.telegram.letters import Draft, Keyboard
 from bot.telegram.mailbox import Mailbox
@@ -91,12 +91,18 @@ class Clerk:
             return await self._follow(received, command)
         return await self._say(received, text)
 
+    def alarm(self, received: Received) -> list[Draft]:
+        """The reply to an emergency, from memory alone; empty when the message by itself is none."""
+        reply = self._house.conversations.alarm(received.text) if received.text else None
+        return self._at_once(received, reply) if reply else []
+
     def excuse(self, received: Received) -> list[Draft]:
         """What an update gets when it cannot be answered; an emergency still gets its own reply. Needs no storage."""
         if received.kind == "left":
             return []
-        reply = self._house.conversations.alarm(received.text) if received.text else None
-        reply = reply or words.outage(self._house.clinic, datetime.now(UTC))
+        return self.alarm(received) or self._at_once(received, words.outage(self._house.clinic, datetime.now(UTC)))
+
+    def _at_once(self, received: Received, reply: Reply) -> list[Draft]:
         return [self._draft(received, {"text": text}, reply.kind) for text in render(reply)]
 
     async def end(self, person: str) -> None:
@@ -156,8 +162,14 @@ class Clerk:
         drafts = self._drafts(received, session_id, replies, note=not received.private)
         if received.private and not known and drafts:
             drafts[0].body["pin"] = True  # the numbers stay in sight above the chat
-        linked = linked_passage(rest) if rest else None
-        return drafts + (await self._ask(received, *linked) if linked else [])
+        return drafts + (await self._follow_link(received, rest) if is_slug(rest) else [])
+
+    async def _follow_link(self, received: Received, slug: str) -> list[Draft]:
+        """The first passage of the article that a deep link names; the topics when there is no such article."""
+        topic = await self._house.in_thread(self._topics.find, slug)
+        if topic is None:
+            return await self._show_topics(received)
+        return await self._ask(received, topic.title, passage_payload(topic.passages[0][0]))
 
     async def _show_topics(self, received: Received) -> list[Draft]:
         topics = await self._house.in_thread(self._topics.all)

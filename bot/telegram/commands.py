@@ -58,16 +58,9 @@ def addressed(received: Received, me: Me) -> str | None:
     return received.text if known or received.replies_to == me.id else None
 
 
-def linked_passage(rest: str) -> tuple[str, str] | None:
-    """What a deep link's article is asked for by: words for the history, and its first passage's payload; or None.
-
-    Example:
-        >>> linked_passage("leaky-gut")
-        ('leaky gut', '/ask_passage{"passage": "leaky-gut#1"}')
-    """
-    if not _SLUG.match(rest):
-        return None
-    return rest.replace("-", " "), passage_payload(f"{rest}#1")
+def is_slug(rest: str) -> bool:
+    """Whether what stands behind /start can be an article's name, as a deep link `?start=leaky-gut` has it."""
+    return _SLUG.match(rest) is not None
 
 
 def passage_payload(passage_id: str) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from cryptography.fernet import Fernet
+from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot, BotCommand, MenuButtonCommands
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
@@ -25,9 +29,14 @@ from bot.telegram.mailbox import Mailbox
 from bot.telegram.receiver import Receiver
 from bot.telegram.sender import Sender, seconds_of
 from bot.telegram.updates import ALLOWED_UPDATES, update_id_of
+from knowledge.errors import SettingsError
 
 logger = logging.getLogger("vagus.telegram")
 
+T = TypeVar("T")
+
+TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
+"""What BotFather hands out."""
 POLL_SECONDS = 25
 """How long Telegram holds a poll open when there is nothing."""
 BATCH = 100
@@ -40,14 +49,9 @@ class TelegramFront:
     """Runs in the gateway's process. Whatever goes wrong with Telegram, the gateway runs on."""
 
     def __init__(self, house: House) -> None:
-        """Set up. Nothing is sent or fetched before `start`.
-
-        Raises:
-            SettingsError: If telegram.key cannot be used.
-        """
+        """Set up. Nothing is opened, sent or fetched before `start`."""
         settings = house.settings
         self._house = house
-        self._mailbox = Mailbox(house.store.engine, owner_only_file(settings.var / "telegram.key", Fernet.generate_key))
         self._polling = _request(settings.telegram_timeout, 2)
         self._bot = Bot(
             settings.telegram_token,
@@ -86,41 +90,39 @@ class TelegramFront:
         return right_path and bool(self._house.settings.telegram_webhook_url), right_secret
 
     async def receive(self, raw: object) -> bool:
-        """Take one update from the webhook; False when the front is not ready and Telegram should send it again.
-
-        Raises:
-            SQLAlchemyError: If it could not be stored; Telegram sends it again then.
-        """
+        """Take one update from the webhook; False when it is not safe yet and Telegram should send it again."""
         if self._receiver is None:
             return False
-        await asyncio.shield(asyncio.create_task(self._receiver.take([raw], ordered=False)))
+        try:
+            await asyncio.shield(asyncio.create_task(self._receiver.take([raw], ordered=False)))
+        except SQLAlchemyError as error:
+            logger.error("an update could not be stored (%s)", type(error).__name__)
+            return False
         return True
 
     async def _run(self) -> None:
-        base = self._house.settings.telegram_webhook_url
-        if base and not base.startswith("https://"):
-            logger.error(
-                "TELEGRAM_WEBHOOK_URL: must start with https://. Telegram stays off; the rest of the gateway runs."
-            )
-            return
         try:
-            await self._connect(base)
+            self._check_settings()
+            key = _sealing_key(self._house.settings.var / "telegram.key")
+            await self._connect(key)
+        except SettingsError as error:
+            logger.error("%s Telegram stays off; the rest of the gateway runs.", error)
         except Exception as error:  # the gateway runs on
-            logger.error("Telegram stays off (%s)", type(error).__name__)
+            logger.error("Telegram stays off (%s); the rest of the gateway runs.", type(error).__name__)
 
-    async def _connect(self, base: str) -> None:
-        if not await self._keep_trying("getMe", self._bot.initialize):
+    def _check_settings(self) -> None:
+        settings = self._house.settings
+        if not TOKEN.fullmatch(settings.telegram_token):
+            raise SettingsError("TELEGRAM_TOKEN: not of the form 123456789:AAE... Copy it again from BotFather.")
+        if settings.telegram_webhook_url and not settings.telegram_webhook_url.startswith("https://"):
+            raise SettingsError("TELEGRAM_WEBHOOK_URL: must start with https://.")
+
+    async def _connect(self, key: bytes) -> None:
+        me = await self._keep_trying("getMe", self._meet)
+        receiver = await self._keep_trying("opening inbox and outbox", lambda: self._open(key, me)) if me else None
+        if receiver is None:
             return
-        me = Me(self._bot.id, self._bot.username)
-        sender = Sender(self._bot, self._mailbox, self._house.settings.telegram_messages_per_second, self._end)
-        self._sender = sender
-        self._clerk = Clerk(self._house, self._mailbox, me, sender.unsend)
-        receiver = Receiver(self._bot, self._mailbox, self._clerk, sender)
-        sender.take(await asyncio.to_thread(self._mailbox.pending))
-        await receiver.resume()
-        self._receiver = receiver
-        sender.spawn(self._introduce())
-        sender.spawn(self._sweep())
+        base = self._house.settings.telegram_webhook_url
         if base:
             if await self._keep_trying(
                 "setWebhook", lambda: self._set_webhook(f"{base.rstrip('/')}/telegram/{self._path}")
@@ -131,26 +133,42 @@ class TelegramFront:
             logger.info("Telegram is on (polling)")
             await self._poll(receiver)
 
-    async def _keep_trying(self, what: str, call: Callable[[], Awaitable[object]]) -> bool:
-        """Call until it works; False when the token is refused. Errors are named, not quoted: some hold the token."""
+    async def _meet(self) -> Me:
+        await self._bot.initialize()
+        return Me(self._bot.id, self._bot.username)
+
+    async def _open(self, key: bytes, me: Me) -> Receiver:
+        """Open inbox and outbox, and go on with what an earlier run left in them."""
+        mailbox = await asyncio.to_thread(Mailbox, self._house.store.engine, key)
+        unsent, unanswered = await asyncio.to_thread(lambda: (mailbox.pending(), mailbox.waiting()))
+        self._sender = Sender(self._bot, mailbox, self._house.settings.telegram_messages_per_second, self._end)
+        self._clerk = Clerk(self._house, mailbox, me, self._sender.unsend)
+        self._receiver = Receiver(self._bot, mailbox, self._clerk, self._sender)
+        self._sender.take(unsent)
+        self._receiver.resume([received for _, received in unanswered])
+        self._sender.spawn(self._introduce())
+        self._sender.spawn(self._sweep(mailbox))
+        return self._receiver
+
+    async def _keep_trying(self, what: str, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Call until it works; None when the token is refused. Errors are named, not quoted: some hold the token."""
         wait = FIRST_WAIT
         while True:
             try:
-                await call()
-                return True
+                return await call()
             except InvalidToken:
                 logger.error(
                     "TELEGRAM_TOKEN: refused by Telegram. Copy it again from BotFather and restart. "
                     "Telegram stays off; the rest of the gateway runs."
                 )
-                return False
+                return None
             except Exception as error:  # a broken answer of Telegram's can make the client raise anything
                 logger.warning("Telegram: %s failed (%s); again in %.0f s", what, type(error).__name__, wait)
                 await asyncio.sleep(seconds_of(error) if isinstance(error, RetryAfter) else wait)
                 wait = min(2 * wait, LONGEST_WAIT)
 
-    async def _set_webhook(self, url: str) -> None:
-        await self._bot.set_webhook(
+    async def _set_webhook(self, url: str) -> bool:
+        return await self._bot.set_webhook(
             url, secret_token=self._secret, allowed_updates=ALLOWED_UPDATES, max_connections=WEBHOOK_CONNECTIONS
         )
 
@@ -174,7 +192,8 @@ class TelegramFront:
                     wait = max(wait, seconds_of(error))
             else:
                 numbers = [number for number in map(update_id_of, raws) if number is not None]
-                offset = max([offset, *(number + 1 for number in numbers)])
+                # After a week without updates Telegram begins anew at any number, perhaps below the old offset.
+                offset = max([offset, *(number + 1 for number in numbers)]) if raws else 0
                 wait = FIRST_WAIT
                 if raws and not numbers:
                     await asyncio.sleep(FIRST_WAIT)  # nonsense; a polling loop must not spin on it
@@ -208,18 +227,34 @@ class TelegramFront:
             except Exception as error:  # what is there from the last start stays
                 logger.warning("Telegram: the bot's description was not updated (%s)", type(error).__name__)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, mailbox: Mailbox) -> None:
         settings = self._house.settings
         kept = timedelta(hours=settings.session_hours + settings.retention_hours)
         while True:
             try:
-                await asyncio.to_thread(self._mailbox.sweep, kept)
+                await asyncio.to_thread(mailbox.sweep, kept)
             except Exception as error:  # it runs again
                 logger.error("Telegram: sweep failed (%s)", type(error).__name__)
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def _end(self, person: str) -> None:
         await self._clerk.end(person)
+
+
+def _sealing_key(path: Path) -> bytes:
+    """The key that seals inbox and outbox; made where there is none.
+
+    Raises:
+        SettingsError: If the file holds something else.
+    """
+    key = owner_only_file(path, Fernet.generate_key)
+    try:
+        Fernet(key)
+    except ValueError as error:
+        raise SettingsError(
+            f"{path}: not a key. Restore it from the backup; or delete it, and messages that wait are lost."
+        ) from error
+    return key
 
 
 def _request(timeout: float, connections: int) -> HTTPXRequest:

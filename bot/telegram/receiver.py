@@ -7,13 +7,12 @@ import heapq
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from telegram import Bot
 from telegram.constants import ChatAction
-from telegram.error import TelegramError
 
 from bot.telegram.clerk import Clerk
 from bot.telegram.inbox import Inbox
@@ -60,9 +59,9 @@ class Receiver:
         self._excused: OrderedDict[int, None] = OrderedDict()
         self._closing = False
 
-    async def resume(self) -> None:
-        """Answer what an earlier run stored and did not answer."""
-        for _, received in await asyncio.to_thread(self._mailbox.waiting):
+    def resume(self, unanswered: Sequence[Received]) -> None:
+        """Answer what an earlier run stored and did not answer. Must be called on the event loop."""
+        for received in unanswered:
             self._expect(received)
             self._begin(received)
 
@@ -98,12 +97,21 @@ class Receiver:
             self._excused[received.update_id] = None
             if len(self._excused) > EXCUSES:
                 self._excused.popitem(last=False)
-            self._spawn(self._send_unstored(self._clerk.excuse(received)))
+            self._spawn(self._send_unstored(received))
 
-    async def _send_unstored(self, drafts: Sequence[Draft]) -> None:
+    async def _send_unstored(self, received: Received) -> None:
+        await self._send_now(self._clerk.excuse(received))  # a favour, as far as it goes: it is answered in full later
+
+    async def _send_now(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Send past the outbox, once; returns what Telegram did not take."""
+        unsent = []
         for draft in drafts:
-            with suppress(Exception):  # a favour, as far as it goes: the update is answered in full later
+            try:
                 await post(self._bot, draft)
+            except Exception as error:  # whatever a broken answer of Telegram's does to the client
+                logger.info("a reply of kind %s not sent at once (%s)", draft.kind, type(error).__name__)
+                unsent.append(draft)
+        return unsent
 
     async def close(self, seconds: float = 3.0) -> None:
         """Let what is being answered finish, for a while. What does not is answered after the next start."""
@@ -136,7 +144,7 @@ class Receiver:
     def _begin_urgent(self, received: Received) -> None:
         """Answer an emergency now, whatever stands before it."""
         self._waiting.discard(received.update_id)
-        self._spawn(self._answer(received, urgent=True))
+        self._spawn(self._answer_urgent(received))
 
     async def _work(self, chat_id: int) -> None:
         queue = self._queues[chat_id]
@@ -147,14 +155,24 @@ class Receiver:
                 _, received = heapq.heappop(queue)
                 if self._waits(received):
                     self._waiting.discard(received.update_id)
-                    await self._answer(received, urgent=False)
+                    await self._answer(received)
         del self._queues[chat_id]
 
-    async def _answer(self, received: Received, *, urgent: bool) -> None:
-        async with self._emergency() if urgent else nullcontext():
-            async with nullcontext() if urgent else self._typing(received):
-                drafts = await self._drafts(received)
-            await self._put_out(received, drafts)
+    async def _answer(self, received: Received) -> None:
+        async with self._typing(received):
+            drafts = await self._drafts(received)
+        await self._put_out(received, drafts)
+
+    async def _answer_urgent(self, received: Received) -> None:
+        """Send the reply to an emergency first, then do with it what is done with every message.
+
+        The update stays undone until then: after a crash in between, the reply comes once more.
+        """
+        async with self._emergency():
+            replies = self._clerk.alarm(received)
+            unsent = await self._send_now(replies)
+        drafts = await self._drafts(received)
+        await self._put_out(received, unsent if replies else drafts)
 
     async def _drafts(self, received: Received) -> list[Draft]:
         for wait in (*RETRIES, None):
@@ -183,7 +201,7 @@ class Receiver:
         """Take the waiting sign off a pressed button; Telegram shows it until then."""
         try:
             await self._bot.answer_callback_query(received.query_id, text=self._clerk.toast(received))
-        except TelegramError as error:
+        except Exception as error:  # the answer comes all the same
             logger.info("a press could not be acknowledged (%s)", type(error).__name__)
 
     @asynccontextmanager
@@ -214,7 +232,8 @@ class Receiver:
                 await self._bot.send_chat_action(
                     received.chat_id, ChatAction.TYPING, message_thread_id=received.thread_id
                 )
-            except TelegramError:
+            except Exception as error:  # a sign that is missing is no reason to answer less
+                logger.info("typing could not be shown (%s)", type(error).__name__)
                 return
             await asyncio.sleep(TYPING_EVERY)
 

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from html import unescape
@@ -203,8 +202,10 @@ class Sender:
                 await asyncio.sleep(wait)
 
     async def _pin(self, chat_id: int, message_id: int) -> None:
-        with suppress(TelegramError):  # a favour: the numbers stand in the greeting without it
+        try:
             await self._bot.pin_chat_message(chat_id, message_id, disable_notification=True)
+        except Exception as error:  # a favour: the numbers stand in the greeting without it
+            logger.info("a greeting could not be pinned (%s)", type(error).__name__)
 
 
 async def _allowed(limit: RateLimit, key: str) -> None:
