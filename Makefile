@@ -17,8 +17,9 @@ setup: ## make the two Python environments (does nothing when nothing changed)
 
 .PHONY: build
 build: setup ## build the index from the approved passages, and train the dialogue (only what changed)
-	@$(PY) -m knowledge build
-	@$(RASA) -m bot.rasa_server --train
+	@$(PY) -m knowledge build --encoder
+	@$(RASA) -m bot.rasa_server --train & training=$$!; \
+	    $(PY) -m knowledge build || { kill $$training; exit 1; }; wait $$training
 
 .PHONY: run
 run: build ## start everything; opens on http://localhost:8000

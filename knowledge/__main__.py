@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         "--sample", action="store_true", help="approve all that waits as sample content (demo mode only)"
     )
     reviewing.add_argument("--list", action="store_true", help="only list what waits")
-    command("build", _build, "build the index from what is approved and let it serve")
+    building = command("build", _build, "build the index from what is approved and let it serve")
+    building.add_argument("--encoder", action="store_true", help="only export the sentence encoder")
     command("rollback", _rollback, "let the index before the current one serve again")
     searching = command("search", _search, "show the passages nearest to a question, with their scores")
     searching.add_argument("question")
@@ -198,10 +199,12 @@ def _given(options: argparse.Namespace, name: str, example: str) -> str:
 
 
 def _build(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
-    from knowledge.builder import build
+    from knowledge.builder import build, export
     from knowledge.vetting import expiring
 
-    del options
+    if options.encoder:
+        export(settings)
+        return 0
     today = _today(settings)
     with _progress() as bar:
         task = bar.add_task("Embedding", total=None)

@@ -68,12 +68,7 @@ def build(
 def _build(settings: KnowledgeSettings, today: date, progress: Callable[[int, int], object] | None) -> BuildReport:
     found = read_standings(settings, today)
     passages = servable(found)
-    wanted = export_manifest()
-    if not is_exported(settings.encoder, wanted):
-        from knowledge.embedder import export_encoder  # torch: only an export and new texts need it
-
-        export_encoder(settings.encoder, wanted)
-    encoder = str(wanted["weights_sha256"])
+    encoder = _exported(settings)
     vocabulary = load_vocabulary(settings.vocabulary)
     unanswered = read_out_of_scope(settings.out_of_scope)
     name = artifact_name(passages, encoder, vocabulary, unanswered)
@@ -88,6 +83,22 @@ def _build(settings: KnowledgeSettings, today: date, progress: Callable[[int, in
         switch_current(settings.build, name)
     _sweep(settings.build)
     return BuildReport(name, len(passages), len(phrases_of(passages)), embedded, tuple(found))
+
+
+def export(settings: KnowledgeSettings) -> None:
+    """Export the sentence encoder, if need be: all that training the dialogue needs of a build."""
+    with locked(settings.build / ".lock"):
+        _exported(settings)
+
+
+def _exported(settings: KnowledgeSettings) -> str:
+    """The SHA-256 of the encoder's weights; it is exported when it is not yet."""
+    wanted = export_manifest()
+    if not is_exported(settings.encoder, wanted):
+        from knowledge.embedder import export_encoder  # torch: only an export and new texts need it
+
+        export_encoder(settings.encoder, wanted)
+    return str(wanted["weights_sha256"])
 
 
 def rollback(settings: KnowledgeSettings) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from knowledge import builder
-from knowledge.builder import BuildReport, build, rollback
+from knowledge.builder import BuildReport, build, export, rollback
 from knowledge.errors import ArticleError, IndexArtifactError, LedgerError, SettingsError
 from knowledge.index import current_name, load_current
 from knowledge.settings import ROOT, KnowledgeSettings
@@ -372,11 +372,11 @@ def test_build_exports_the_encoder_only_when_the_wanted_one_is_not_there(
 ) -> None:
     exports: list[Path] = []
 
-    def export(folder: Path, manifest: dict[str, object]) -> None:
+    def exported(folder: Path, manifest: dict[str, object]) -> None:
         exports.append(folder)
         write_fake_export(folder, manifest)
 
-    monkeypatch.setattr(sys.modules["knowledge.embedder"], "export_encoder", export)
+    monkeypatch.setattr(sys.modules["knowledge.embedder"], "export_encoder", exported)
     build(settings, TODAY)
     build(settings, TODAY)
     assert exports == [settings.encoder]
@@ -386,3 +386,11 @@ def test_build_exports_the_encoder_only_when_the_wanted_one_is_not_there(
     (settings.encoder / "encoder.json").write_text(json.dumps({**manifest, "onnxruntime": "0"}))
     build(settings, TODAY)
     assert len(exports) == 3
+
+
+def test_export_makes_the_encoder_and_no_index(tmp_path: Path, embedder: FakeEmbedder) -> None:
+    settings = knowledge_base(tmp_path)
+    approve(settings)
+    export(settings)
+    assert (settings.encoder / "encoder.json").is_file()
+    assert current_name(settings.build) is None
