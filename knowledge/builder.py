@@ -105,7 +105,8 @@ def rollback(settings: KnowledgeSettings) -> str:
     """Let the artifact before the current one serve again.
 
     Raises:
-        IndexArtifactError: If there is none, or it is damaged.
+        IndexArtifactError: If there is none, it is damaged, or it holds a passage that a reviewer took back since.
+        LedgerError: If the ledger cannot be trusted to say so.
     """
     with locked(settings.build / ".lock"):
         name = _read_previous(settings.build)
@@ -113,7 +114,13 @@ def rollback(settings: KnowledgeSettings) -> str:
             raise IndexArtifactError(
                 f"{settings.build / 'PREVIOUS'}: missing. There is no earlier index to go back to."
             )
-        load_artifact(settings.build, name, encoder=None)
+        index = load_artifact(settings.build, name, encoder=None)
+        latest = {decision.content_hash: decision.decision for decision in Ledger(settings.approvals).read()}
+        gone = [v.passage.id for v in index.passages if latest.get(v.passage.content_hash) in ("rejected", "withdrawn")]
+        if gone:
+            raise IndexArtifactError(
+                f"{settings.build / name}: holds {', '.join(gone)}, which a reviewer took back since. Run `make build`."
+            )
         _remember_previous(settings.build)
         switch_current(settings.build, name)
     return name

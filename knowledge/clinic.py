@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from knowledge.errors import SettingsError
-from knowledge.files import parse_yaml
+from knowledge.files import parse_yaml, yaml_problem
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -99,7 +99,10 @@ class HolidayRule(_Strict):
         try:
             holidays.country_holidays(self.country, subdiv=self.subdivision)
         except NotImplementedError as error:
-            raise ValueError(f"no holidays known for {self.country} {self.subdivision or ''}".rstrip()) from error
+            place = f"{self.country} {self.subdivision or ''}".rstrip()
+            raise ValueError(
+                f"no holidays known for {place}; write codes such as country: US and subdivision: NY"
+            ) from error
         return self
 
 
@@ -110,6 +113,15 @@ class EmergencyNumbers(_Strict):
     crisis: str = "988"
     poison: str = "1-800-222-1222"
     abuse: str = "1-800-799-7233"
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_called(cls, value: str) -> str:
+        if sum(sign.isdigit() for sign in value) < 3:
+            raise ValueError(
+                f"{value!r} is no number that can be called; write it as it is dialled, or leave the line out"
+            )
+        return value
 
 
 class Links(_Strict):
@@ -282,9 +294,7 @@ def load_clinic(path: Path) -> Clinic:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8 at byte {error.start}. Save the file as UTF-8.") from error
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {error}. Quote texts that hold a colon.") from error
-    except ValueError as error:  # PyYAML's own, for a day such as 2026-02-30
-        raise SettingsError(f"{path}: {error}. Write dates as YYYY-MM-DD, days that exist.") from error
+        raise SettingsError(f"{path}: {yaml_problem(error)}") from error
     if not isinstance(loaded, dict):
         raise SettingsError(f"{path}: holds no fields. Start from the sample clinic.yml.")
     try:
@@ -321,7 +331,16 @@ def _explain(error: ValidationError) -> str:
         elif problem["type"] == "string_type":
             parts.append(f"{place}: {problem['input']!r} is no text; put it in quotes")
         elif problem["type"] == "model_type":
-            parts.append(f"{place}: {problem['input']!r} lacks its fields; write it as the sample clinic.yml does")
+            parts.append(f"{place}: '{problem['input']}' lacks its fields; write it as the sample clinic.yml does")
         else:
-            parts.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}")
+            fix = next((f"; {fix}" for start, fix in _FIXES.items() if problem["type"].startswith(start)), "")
+            parts.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}{fix}")
     return ". ".join(parts) + "."
+
+
+_FIXES = {
+    "date": "write it as YYYY-MM-DD",
+    "tuple": "write a list, each entry on a line of its own after a hyphen",
+    "url": "write it in full, such as https://www.clinic.example",
+}
+"""By how pydantic's name for the problem starts; the other messages say by themselves what to do."""

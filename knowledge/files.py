@@ -37,14 +37,21 @@ def parse_yaml(text: str | bytes) -> Any:
     """YAML's plain values. A key that stands twice in one mapping is an error; PyYAML would keep the last.
 
     Raises:
-        yaml.YAMLError: If the text is not YAML, or a key stands twice; names the key and the line.
-        ValueError: For a day that does not exist, such as 2026-02-30.
+        yaml.YAMLError: If the text is not YAML, a key stands twice or a day does not exist. See `yaml_problem`.
 
     Example:
         >>> parse_yaml("open: 07:30-16:30")
         {'open': '07:30-16:30'}
     """
     return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 a safe loader
+
+
+def yaml_problem(error: yaml.YAMLError, first_line: int = 1) -> str:
+    """What is wrong with a YAML text, in which line, and what to do. `first_line`: the number of the text's first line."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return f"not valid YAML ({getattr(error, 'reason', error)})."
+    fix = "" if isinstance(error, yaml.constructor.ConstructorError) else ". Quote texts that hold a colon"
+    return f"line {error.problem_mark.line + first_line}: {error.problem}{fix}."
 
 
 class _UniqueKeys(_SafeLoader):  # type: ignore[misc]
@@ -59,3 +66,13 @@ class _UniqueKeys(_SafeLoader):  # type: ignore[misc]
                 seen.add(key)
         made: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return made
+
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            problem = f"{node.value} is no day that exists; write days as YYYY-MM-DD"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+
+
+_UniqueKeys.add_constructor("tag:yaml.org,2002:timestamp", _UniqueKeys.construct_yaml_timestamp)

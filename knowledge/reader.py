@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from knowledge.errors import ArticleError
-from knowledge.files import parse_yaml
+from knowledge.files import parse_yaml, yaml_problem
 from knowledge.models import Article, Source
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -128,12 +128,7 @@ def _validated(head: str, path: Path) -> _FrontMatter:
     try:
         loaded: Any = parse_yaml(head)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 2}" if mark else ""
-        problem = getattr(error, "problem", None) or "not valid YAML"
-        raise ArticleError(f"{path}: front matter{place}: {problem}. Quote texts that hold a colon.") from error
-    except ValueError as error:  # PyYAML's own, for a day such as 2026-02-30
-        raise ArticleError(f"{path}: front matter: {error}. Write dates as YYYY-MM-DD, days that exist.") from error
+        raise ArticleError(f"{path}: front matter, {yaml_problem(error, first_line=2)}") from error
     if not isinstance(loaded, dict):
         raise ArticleError(f"{path}: front matter: holds no fields. Write one `field: value` a line.")
     try:

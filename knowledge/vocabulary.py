@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from knowledge.errors import KnowledgeError
-from knowledge.files import parse_yaml
+from knowledge.files import parse_yaml, yaml_problem
 
 KINDS = ("condition", "symptom", "food", "treatment", "body", "test", "topic")
 TERM_LISTS = ("synonyms", "abbreviations", "lay", "misspellings")
@@ -80,7 +80,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
     except OSError as error:
         raise VocabularyError(f"{path}: cannot be read ({error.strerror}).") from error
     except yaml.YAMLError as error:
-        raise VocabularyError(f"{path}: not valid YAML: {error}. Quote terms that hold a colon or a comma.") from error
+        raise VocabularyError(f"{path}: not valid YAML, {yaml_problem(error)}") from error
     if not isinstance(loaded, dict) or not isinstance(loaded.get("concepts"), list):
         raise VocabularyError(f"{path}: needs one list named 'concepts'.")
     concepts = tuple(_concept(path, entry) for entry in loaded["concepts"])

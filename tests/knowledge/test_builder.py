@@ -219,6 +219,26 @@ def test_rollback_to_a_damaged_index_is_refused_and_changes_nothing(settings: Kn
     assert current_name(settings.build) == second
 
 
+@pytest.mark.parametrize("decision", ["rejected", "withdrawn"])
+def test_rollback_does_not_bring_back_what_a_reviewer_took_back(settings: KnowledgeSettings, decision: str) -> None:
+    build(settings, TODAY)
+    approve(settings, only=lambda passage: passage.id == "kettles#2", decision=decision)
+    second = build(settings, TODAY).name
+    with pytest.raises(IndexArtifactError, match=r"holds kettles#2, which a reviewer took back since"):
+        rollback(settings)
+    assert current_name(settings.build) == second
+
+
+def test_rollback_on_the_word_of_an_altered_ledger_is_refused(settings: KnowledgeSettings) -> None:
+    build(settings, TODAY)
+    edit(settings.articles / "kettles.md", "Steam leaves", "Smoke leaves")
+    second = build(settings, TODAY).name
+    edit(settings.approvals, '"passage": "chairs#1"', '"passage": "chairs#9"')
+    with pytest.raises(LedgerError, match="was edited after it was written"):
+        rollback(settings)
+    assert current_name(settings.build) == second
+
+
 def test_build_keeps_the_index_before_and_removes_older_ones(settings: KnowledgeSettings) -> None:
     names = [build(settings, TODAY).name]
     for word in ("Smoke", "Fog"):

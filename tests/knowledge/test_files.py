@@ -9,7 +9,7 @@ import yaml
 
 from knowledge.clinic import load_clinic
 from knowledge.errors import ArticleError, SettingsError
-from knowledge.files import locked, parse_yaml, replace_text
+from knowledge.files import locked, parse_yaml, replace_text, yaml_problem
 from knowledge.reader import parse_article
 from knowledge.settings import ROOT
 from knowledge.vocabulary import VocabularyError, load_vocabulary
@@ -32,6 +32,21 @@ def test_yaml_refuses_a_key_that_stands_twice_and_says_where(text: str) -> None:
         parse_yaml(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 13: the key 'a' stands twice; keep one."),
+        ("a: 1\nb: 2026-02-30\n", "line 12: 2026-02-30 is no day that exists; write days as YYYY-MM-DD."),
+        ("a: b: c\n", "line 11: mapping values are not allowed in this context. Quote texts that hold a colon."),
+        ("a: \x00\n", "not valid YAML (control characters are not allowed)."),
+    ],
+)
+def test_yaml_problem_names_line_and_fix(text: str, said: str) -> None:
+    with pytest.raises(yaml.YAMLError) as caught:
+        parse_yaml(text)
+    assert yaml_problem(caught.value, first_line=11) == said
+
+
 def test_yaml_makes_no_objects() -> None:
     with pytest.raises(yaml.YAMLError):
         parse_yaml("!!python/object/apply:os.getcwd []")
@@ -47,7 +62,9 @@ def test_key_that_stands_twice_is_named_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(VocabularyError, match=r"vocabulary\.yml: .*'concepts' stands twice"):
         load_vocabulary(vocabulary)
     text = article_text("chairs", {"How?": "So."}).replace("written:", "title: Chairs again\nwritten:")
-    with pytest.raises(ArticleError, match=r"chairs\.md: front matter at line \d+: the key 'title' stands twice"):
+    with pytest.raises(
+        ArticleError, match=r"chairs\.md: front matter, line \d+: the key 'title' stands twice; keep one\.$"
+    ):
         parse_article(text, Path("chairs.md"))
 
 

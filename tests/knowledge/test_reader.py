@@ -112,11 +112,15 @@ def test_reader_tells_all_that_is_wrong_at_once() -> None:
         ("---\ntitle: A kettle\n", "front matter: not closed. Put a line of --- after the last field."),
         ("---\n---\n## A\n", "front matter: holds no fields. Write one `field: value` a line."),
         ("---\n- a\n- b\n---\n", "front matter: holds no fields"),
-        ("---\ntitle: Kettles: a tale\n---\n", "front matter at line 2"),
-        ("---\nslug: a\ntitle: [open\n---\n", "front matter at line"),
+        ("---\ntitle: Kettles: a tale\n---\n", "front matter, line 2: mapping values are not allowed"),
+        ("---\ntitle: Kettles: a tale\n---\n", "Quote texts that hold a colon."),
+        ("---\nslug: a\ntitle: [open\n---\n", "front matter, line 4: "),
         ("---\ntitle: a\x00b\n---\n", "front matter"),
-        ("---\nslug: a\nwritten: 2030-13-45\n---\n", "front matter: month must be in 1..12. Write dates as YYYY-MM-DD"),
-        ("---\ntitle: !!python/object:os.system {}\n---\n", "front matter at line 2"),
+        (
+            "---\nslug: a\nwritten: 2030-13-45\n---\n",
+            "front matter, line 3: 2030-13-45 is no day that exists; write days as YYYY-MM-DD.",
+        ),
+        ("---\ntitle: !!python/object:os.system {}\n---\n", "front matter, line 2"),
     ],
 )
 def test_reader_explains_front_matter_that_is_no_front_matter(text: str, said: str) -> None:
