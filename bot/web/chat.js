@@ -1,23 +1,25 @@
-/** One conversation: each message goes out once and in order, however often the connection breaks. */
+/** One conversation: each message is answered once and in order, however often the connection breaks. */
 
 const TIMEOUT_MS = 8000;
+const WAKES = ['online', 'focus']; // the clinic may have opened
 const RETRY_MS = [500, 1500, 4000];
 const RECONNECT_MS = 6000;
+const PATIENCE_MS = 1000; // then the next message goes out too: it may be an emergency
 const HELLO_MS = 80;
 
 export class Chat {
   /** `known` is what the page says of the clinic. */
   constructor(base, area, known, changed) {
-    Object.assign(this, { base, area, known, changed, key: `vagus:${base}`, state: blank() });
+    Object.assign(this, { base, area, known, changed, key: `vagus:${base}`, state: blank(), underway: new Set() });
     this.connect = this.connect.bind(this);
-    self.addEventListener('online', this.connect);
+    WAKES.forEach((name) => self.addEventListener(name, this.connect));
     self.addEventListener('offline', changed);
     this.tabs = new BroadcastChannel(this.key);
     this.tabs.onmessage = ({ data }) => this.onTab(data);
   }
 
   destroy() {
-    self.removeEventListener('online', this.connect);
+    WAKES.forEach((name) => self.removeEventListener(name, this.connect));
     self.removeEventListener('offline', this.changed);
     clearTimeout(this.timer);
     this.tabs.close();
@@ -53,7 +55,7 @@ export class Chat {
     this.keep();
   }
 
-  /** Starts over. `erase` is for good: here at once, on the server once reached; true when that is done. */
+  /** Starts over. `erase` forgets for good; true once the server has, too. */
   async leave(erase) {
     const { epoch, clinic, token, past, erasing } = this.state;
     const gone = [...past, token].filter(Boolean);
@@ -70,11 +72,17 @@ export class Chat {
     this.busy = true;
     await this.flushErasures();
     const next = () => !this.closed && !this.offline && this.entries.find(({ status }) => status === 'queued');
-    for (let entry = next(); entry; entry = next()) await this.deliver(entry, 0);
+    for (let entry = next(); entry; entry = next()) await Promise.race([this.deliver(entry), pause(PATIENCE_MS)]);
     this.busy = false;
   }
 
-  async deliver(entry, attempt) {
+  async deliver(entry) {
+    this.underway.add(entry.id);
+    await this.attempt(entry, 0);
+    this.underway.delete(entry.id);
+  }
+
+  async attempt(entry, tries) {
     const { epoch } = this.state;
     const { id, text, button } = entry;
     this.mark(entry, 'sending');
@@ -88,9 +96,9 @@ export class Chat {
     } catch (error) {
       this.missed(error);
       if (this.offline) return this.mark(entry, 'queued');
-      if (!error.passing || attempt >= RETRY_MS.length) return this.mark(entry, 'failed', error);
-      await pause(RETRY_MS[attempt]);
-      if (epoch === this.state.epoch && !this.closed) await this.deliver(entry, attempt + 1);
+      if (!error.passing || tries >= RETRY_MS.length) return this.mark(entry, 'failed', error);
+      await pause(RETRY_MS[tries]);
+      if (epoch === this.state.epoch && !this.closed) await this.attempt(entry, tries + 1);
     }
   }
 
@@ -106,7 +114,7 @@ export class Chat {
 
   async flushErasures() {
     for (const token of this.offline ? [] : this.state.erasing) {
-      const error = await this.fetch('DELETE', 'session', token).catch((reason) => reason);
+      const { error } = await this.fetch('DELETE', 'session', token).catch((reason) => ({ error: reason }));
       if (error && error.status !== 401) return this.missed(error);
       this.state.erasing = this.state.erasing.filter((other) => other !== token);
       this.keep();
@@ -116,11 +124,12 @@ export class Chat {
   async call(method, path, body) {
     const { epoch } = this.state;
     if (!this.state.token) await this.openSession();
+    const { token } = this.state;
     try {
-      return await this.fetch(method, path, this.state.token, body);
+      return await this.fetch(method, path, token, body);
     } catch (error) {
       if (error.status !== 401 || epoch !== this.state.epoch) throw error;
-      await this.openSession();
+      if (token === this.state.token) await this.openSession();
       return this.fetch(method, path, this.state.token, body);
     }
   }
@@ -140,7 +149,7 @@ export class Chat {
       else await this.openSession();
       this.outage = false;
       this.entries.forEach((entry) => {
-        if ((entry.status === 'sending' && !this.busy) || (entry.status === 'failed' && !entry.error)) entry.status = 'queued';
+        if ((entry.status === 'sending' && !this.underway.has(entry.id)) || (entry.status === 'failed' && !entry.error)) entry.status = 'queued';
       });
       this.keep();
     } catch (error) {
@@ -174,19 +183,13 @@ export class Chat {
 
   async fetch(method, path, token, body) {
     const stop = new AbortController();
-    const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
+    setTimeout(() => stop.abort(), TIMEOUT_MS);
     const headers = { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) };
-    try {
-      const response = await fetch(`${this.base}api/v1/${path}`, { method, headers, body: JSON.stringify(body), signal: stop.signal, credentials: 'omit', cache: 'no-store' });
-      if (response.status === 204) return null;
-      const answer = await response.json().catch(() => ({}));
-      if (!response.ok) throw failure((answer.error || {}).message, response.status);
-      return answer;
-    } catch (error) {
-      throw error.status ? error : failure(error.message, 0);
-    } finally {
-      clearTimeout(timer);
-    }
+    const response = await fetch(`${this.base}api/v1/${path}`, { method, headers, body: JSON.stringify(body), signal: stop.signal, credentials: 'omit' })
+      .catch(({ message }) => { throw failure(message, 0); });
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw failure((answer.error || {}).message, response.status);
+    return answer;
   }
 
   load() {
@@ -258,6 +261,6 @@ function failure(message, status) {
   return Object.assign(new Error(message), { status, passing: !status || status >= 500 });
 }
 
-const newId = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
+const newId = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 const now = () => new Date().toISOString();
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.web.driver import QUESTION, Chat
-from tests.web.fake_api import Fake, Fault, Server
+from tests.web.fake_api import EMERGENCY, Fake, Fault, Server, clinic
 
 pytestmark = pytest.mark.browser
 
@@ -46,6 +46,16 @@ def test_messages_go_out_in_order(chat: Chat, fake: Fake) -> None:
     assert fake.texts() == ["one", "two", "three"]
 
 
+def test_emergency_does_not_wait_behind_a_question_that_hangs(chat: Chat, fake: Fake) -> None:
+    fake.answers["chest"] = [EMERGENCY]
+    fake.faults.append(Fault(delay=4))
+    chat.open().ask("one").ask("my chest is tight")
+    expect(chat.alarms).to_be_visible(timeout=3000)
+    expect(chat.cards).to_have_count(0)
+    expect(chat.cards).to_have_count(1)
+    assert len(fake.received) == 2
+
+
 def test_message_that_cannot_be_sent_offers_a_retry_and_the_clinics_numbers(chat: Chat, fake: Fake) -> None:
     chat.page.clock.install()
     chat.open()
@@ -56,7 +66,7 @@ def test_message_that_cannot_be_sent_offers_a_retry_and_the_clinics_numbers(chat
         "href", "tel:+12125550142"
     )
     expect(chat.outage).to_contain_text("Closed now. Opens Monday at 7:30 AM.")
-    expect(chat.outage.get_by_role("link", name="Is it an emergency? Call 911")).to_have_attribute("href", "tel:911")
+    expect(chat.root.locator(".foot").get_by_role("link", name="Emergency: 911")).to_be_in_viewport(ratio=1)
     for _ in range(4):
         chat.page.clock.run_for(4000)
         chat.page.wait_for_timeout(100)
@@ -169,6 +179,25 @@ def test_expired_session_is_renewed_silently(chat: Chat, fake: Fake) -> None:
     assert len(fake.sessions) == 1
 
 
+def test_session_that_expires_under_two_messages_is_renewed_once(chat: Chat, fake: Fake) -> None:
+    chat.open().ask("one")
+    expect(chat.cards).to_have_count(1)
+    fake.sessions.clear()
+    fake.faults.extend([Fault(delay=2.5), Fault()])
+    chat.ask("two").ask("three")
+    expect(chat.cards).to_have_count(3)
+    assert len(fake.sessions) == 1
+
+
+def test_banner_and_words_of_the_server_are_fetched_anew_when_the_page_is_looked_at_again(
+    chat: Chat, fake: Fake
+) -> None:
+    chat.open()
+    fake.clinic = clinic(open_now=True, hours_text="Open now, until 4:30 PM.")
+    chat.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(chat.dialog).to_contain_text("Open now, until 4:30 PM.")
+
+
 def test_conversation_that_the_server_forgot_is_not_shown_again_after_a_reload(chat: Chat, fake: Fake) -> None:
     chat.open().ask()
     expect(chat.cards).to_have_count(1)
@@ -191,7 +220,7 @@ def test_erase_while_the_server_is_down_erases_here_at_once_and_there_later(chat
     expect(chat.cards).to_have_count(1)
     fake.down = True
     chat.erase()
-    expect(chat.toast).to_have_text("Erased here. Keep this page open until our copy is erased too.")
+    expect(chat.toast).to_have_text("Erased here. Keep this page open until it is erased on our server.")
     expect(chat.questions).to_have_count(0)
     assert QUESTION not in chat.page.evaluate("JSON.stringify(sessionStorage)")
     fake.down = False
