@@ -8,6 +8,7 @@ const SCHEMES = /^(https?:\/\/|tel:|sms:|mailto:)/i;
 const CALLABLE = /^(tel|sms):/i;
 const ALARM = /^(emergency|crisis|poison)$/;
 const RATED = /^(answer|no_answer|redirect)$/;
+const SPANISH = /[áéíóúñ¿¡]/i; // the safety screen answers in it too
 const LIST_LINE = /^(?:- |(\d+)\. )(.*)/;
 const REASONS = ['not_my_question', 'hard_to_understand', 'need_more', 'seems_wrong'];
 // Reverses or hides text.
@@ -17,11 +18,13 @@ const ICONS = {
   close: 'M6 6l12 12M18 6L6 18',
   menu: 'M12 5v.1M12 12v.1M12 19v.1',
   send: 'M12 19V5M6 11l6-6 6 6',
-  pulse: 'M3 12h4l2-6 4 12 3-6h5',
   alert: 'M12 9v4M12 17v.1M12 3l10 17H2z',
   phone: 'M6 4h3l2 4-2 2a11 11 0 0 0 5 5l2-2 4 2v3q0 2-2 2Q5 19 4 6q0-2 2-2z',
   thumb: 'M8 11v9H4v-9zl4-7q3 1 1 6h5q2 0 2 2l-2 6q0 2-2 2H8',
 };
+
+const { adopt, icon: draw, memo } = customElements.get('vagus-chat');
+const icon = (name) => draw(ICONS[name]);
 
 export class Panel {
   constructor(host) {
@@ -46,30 +49,28 @@ export class Panel {
 
   build(heading) {
     const { words } = this;
-    const role = 'status';
+    const leave = ({ target }) => target.closest('.menu') || this.toggleMenu(false);
     const item = (label, action) => el('button', { click: () => this.toggleMenu(false) || action.call(this) }, label);
     this.state = el('p');
     this.menuButton = this.round('menu', words.menu, () => this.toggleMenu());
-    this.menu = el('div', { class: 'menu', hidden: true }, item(words.save, this.save), item(words.fresh, this.renew), item(words.erase, this.erase));
-    this.log = el('div', { class: 'log', role: 'log', 'aria-label': words.log, tabindex: '0' },
-      el('section', { class: 'intro' }, el('h3', null, words.introTitle), ['intro', 'introNot', 'introPrivate'].map((name) => el('p', null, words[name]))));
-    this.typing = el('div', { class: 'typing', role });
-    this.outage = el('div', { class: 'outage', role });
-    this.toast = el('p', { class: 'toast', role });
-    this.foot = el('p', { class: 'foot' });
-    this.input = el('textarea', { id: 'ask', rows: 1, maxlength: 20000, placeholder: words.ask, enterkeyhint: 'send', keydown: (event) => this.onInputKey(event) });
-    this.title = el('h2', { id: 'title', tabindex: '-1' }, heading);
-    this.dialog = el('dialog', { class: 'panel', 'aria-labelledby': 'title', keydown: (event) => this.onKey(event), close: () => this.onClose() },
-      el('div', { class: 'head' }, icon('pulse'), el('div', null, this.title, this.state), this.menuButton, this.round('close', words.close, () => this.close())),
+    this.menu = el('div.menu', { hidden: true }, item(words.save, this.save), item(words.fresh, this.renew), item(words.erase, this.erase));
+    this.log = el('div.log', { role: 'log', 'aria-label': words.log, tabindex: '0' },
+      el('section.intro', {}, el('h3', {}, words.introTitle), ['intro', 'introNot', 'introPrivate'].map((name) => el('p', {}, words[name]))));
+    [this.typing, this.outage, this.toast] = ['typing', 'outage', 'toast'].map((name) => el(`div.${name}`, { role: 'status' }));
+    this.foot = el('p.foot');
+    this.input = el('textarea', { rows: 1, placeholder: words.ask, 'aria-label': words.ask, enterkeyhint: 'send', keydown: (event) => this.onInputKey(event), input: () => this.grow() });
+    this.title = el('h2', { tabindex: '-1' }, heading);
+    this.dialog = el('dialog.panel', { 'aria-label': heading, keydown: (event) => this.onKey(event), click: leave, focusin: leave, close: () => this.onClose() },
+      el('div.head', {}, this.host.button.firstChild.cloneNode(true), el('div', {}, this.title, this.state), this.menuButton, this.round('close', words.close, () => this.close())),
       this.menu, this.log, this.typing, this.outage, this.toast,
-      el('form', { submit: (event) => this.onSubmit(event) }, el('label', { class: 'vh', for: 'ask' }, words.ask), this.input, this.round('send', words.send)),
+      el('form', { submit: (event) => this.onSubmit(event) }, this.input, this.round('send', words.send)),
       this.foot);
     this.sure = this.buildSure(words);
     this.host.shadowRoot.append(this.dialog, this.sure);
   }
 
   round(name, label, click) {
-    return el('button', { class: `round ${name}`, type: click && 'button', 'aria-label': label, title: label, click }, icon(name));
+    return el(`button.round.${name}`, { 'aria-label': label, title: label, click }, icon(name));
   }
 
   open(focus) {
@@ -96,13 +97,20 @@ export class Panel {
   announce(open) {
     const { host } = this;
     host.button.hidden = open;
-    host.button.ariaExpanded = open;
-    host.memo('vagus:open', open ? '1' : '0');
+    host.button.setAttribute('aria-expanded', open);
+    memo('vagus:open', open ? '1' : '0');
   }
 
-  /** Keeps the question field above a phone's keyboard. */
+  /** Keeps the question field above a phone's keyboard; zooming in changes nothing. */
   fit() {
-    this.dialog.style.setProperty('--height', `${visualViewport.height}px`);
+    const { height, scale } = visualViewport;
+    if (scale < 1.1) this.dialog.style.setProperty('--height', `${height}px`);
+  }
+
+  grow() {
+    const { input } = this;
+    input.style.height = '';
+    input.style.height = `${input.scrollHeight + 2}px`;
   }
 
   onKey(event) {
@@ -114,7 +122,7 @@ export class Panel {
 
   toggleMenu(open = this.menu.hidden) {
     this.menu.hidden = !open;
-    this.menuButton.ariaExpanded = open;
+    this.menuButton.setAttribute('aria-expanded', open);
     if (open) this.menu.firstChild.focus();
   }
 
@@ -128,6 +136,7 @@ export class Panel {
     event.preventDefault();
     const text = this.input.value.trim();
     this.input.value = '';
+    this.grow();
     this.say('');
     this.input.focus();
     if (text) this.chat.send(text);
@@ -136,15 +145,15 @@ export class Panel {
   choose({ label, value }, button) {
     const own = { 'client:save': this.save, 'client:erase': this.erase, 'client:new': this.renew, __proto__: null }[value];
     if (own) return own.call(this);
-    if (button.ariaDisabled) return undefined;
-    button.ariaDisabled = 'true';
+    if (button.hasAttribute('aria-disabled')) return undefined;
+    button.setAttribute('aria-disabled', true);
     return this.chat.send(label, value);
   }
 
   async save() {
     const page = self.open('', '_blank'); // at once, or it counts as a pop-up
     try {
-      fillPage(page, await this.chat.call('GET', 'summary'), this.words);
+      fillPage(page, await this.chat.call('GET', 'summary'), this);
     } catch (error) {
       console.warn(error);
       if (page) page.close();
@@ -164,8 +173,8 @@ export class Panel {
   buildSure({ erase, eraseSure, keep, erased, erasedHere }) {
     const close = () => this.sure.close();
     const go = async () => close() || this.say(await this.chat.leave(true) ? erased : erasedHere);
-    return el('dialog', { class: 'sure', 'aria-labelledby': 'sure', close: () => this.input.focus() }, el('h2', { id: 'sure' }, erase, '?'), el('p', null, eraseSure),
-      el('div', { class: 'choices' }, el('button', { class: 'choice', click: close }, keep), el('button', { class: 'choice danger', click: go }, erase)));
+    return el('dialog.sure', { 'aria-label': erase, close: () => this.input.focus() }, el('h2', {}, erase, '?'), el('p', {}, eraseSure),
+      el('div.choices', {}, el('button.choice', { click: close }, keep), el('button.choice.danger', { click: go }, erase)));
   }
 
   say(text) {
@@ -184,7 +193,7 @@ export class Panel {
 
   showNumbers({ emergency, crisis }) {
     if (!changes(this.foot, emergency + crisis)) return;
-    const call = (label, number) => link(telephone(number), '', label, ': ', el('b', null, number));
+    const call = (label, number) => link(telephone(number), label, ': ', el('b', {}, number));
     this.foot.replaceChildren(call(this.words.emergency, emergency), call(this.words.crisis, crisis));
   }
 
@@ -192,7 +201,7 @@ export class Panel {
     const fresh = entries.filter(({ id }) => !this.nodes.has(id));
     const kept = new Set(entries.map(({ id }) => id));
     this.nodes.forEach((node, id) => kept.has(id) || node.remove() || this.nodes.delete(id));
-    if (fresh.length) this.log.ariaLive = fresh.length > HISTORY ? 'off' : 'polite';
+    if (fresh.length) this.log.setAttribute('aria-live', fresh.length > HISTORY ? 'off' : 'polite');
     fresh.forEach((entry) => this.nodes.set(entry.id, renderEntry(entry, this)));
     this.log.append(...fresh.map(({ id }) => this.nodes.get(id)));
     entries.forEach((entry) => this.showStatus(entry));
@@ -218,19 +227,17 @@ export class Panel {
 
   showTyping() {
     const { typing } = this.chat;
-    if (changes(this.typing, String(typing))) this.typing.replaceChildren(...(typing ? [el('span', { class: 'vh' }, this.words.typing), el('i'), el('i'), el('i')] : []));
+    if (changes(this.typing, String(typing))) this.typing.replaceChildren(...(typing ? [el('span.vh', {}, this.words.typing), el('i'), el('i'), el('i')] : []));
   }
 
   showOutage(clinic) {
     const { words, chat } = this;
     const shown = chat.offline ? 'offline' : chat.outage ? 'outage' : '';
     if (!changes(this.outage, shown)) return;
-    const { name = '', phone, phone_uri: uri, hours_text: hours } = clinic;
-    const { emergency } = numbers(clinic);
+    const { name, phone, phone_uri: uri, hours_text: hours } = clinic;
     this.outage.replaceChildren(...(shown ? [
-      el('p', null, el('b', null, words[shown])),
-      el('p', null, phone && link(uri || telephone(phone), '', `${words.call} ${name || ''} ${phone}`), ' ', hours),
-      el('p', null, link(telephone(emergency), '', `${words.nowEmergency} ${emergency}`)),
+      el('p', {}, el('b', {}, words[shown])),
+      el('p', {}, phone && link(uri || telephone(phone), words.call, ' ', name, ' ', phone), ' ', hours),
     ] : []));
   }
 }
@@ -243,30 +250,23 @@ function changes({ dataset }, value) {
 
 const plain = (text) => String(text).replace(UNSEEN, '');
 
-/** Functions become listeners, missing values are left out, strings become text nodes. */
-function el(tag, attributes, ...children) {
+/** `el('p.notice', attributes, words)`: functions become listeners, words text nodes. */
+function el(name, attributes = {}, ...children) {
+  const [tag, ...classes] = name.split('.');
   const node = document.createElement(tag);
-  Object.entries(attributes || {}).forEach(([name, value]) => {
-    if (typeof value === 'function') node.addEventListener(name, value);
-    else if (value || value === '') node.setAttribute(name, plain(value));
+  if (classes[0]) node.className = classes.join(' ');
+  Object.entries(attributes).forEach(([key, value]) => {
+    if (typeof value === 'function') node.addEventListener(key, value);
+    else if (value || value === '') node.setAttribute(key, plain(value));
   });
   node.append(...children.flat(9).filter(Boolean).map((child) => (child instanceof Node ? child : plain(child))));
   return node;
 }
 
-function icon(name) {
-  const [svg, path] = ['svg', 'path'].map((tag) => document.createElementNS('http://www.w3.org/2000/svg', tag));
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  path.setAttribute('d', ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
-function link(address, className, ...children) {
+function link(address, ...children) {
   const href = plain(address);
   const web = /^http/i.test(href) && { target: '_blank', rel: 'noopener noreferrer' };
-  return SCHEMES.test(href) ? el('a', { class: className, href, ...web }, ...children) : el('span', null, ...children);
+  return SCHEMES.test(href) ? el('a', { href, ...web }, children) : el('span', {}, children);
 }
 
 /** Blank lines part paragraphs, "- " and "1. " start list items. */
@@ -281,7 +281,7 @@ function addLine(nodes, line) {
   const joins = last && last.localName === tag;
   if (!joins) nodes.push(last = el(tag, { start: number }));
   if (item === undefined) last.append(joins ? '\n' : '', plain(line));
-  else last.append(el('li', null, item));
+  else last.append(el('li', {}, item));
   return nodes;
 }
 
@@ -290,59 +290,60 @@ const numbers = ({ emergency }) => ({ emergency: '911', crisis: '988', poison: '
 const telephone = (number) => `tel:${number.replace(/[^\d+*#]/g, '')}`;
 
 function renderEntry({ role, text, at, reply }, panel) {
-  return role === 'bot' ? replyNode(reply, at, panel) : el('div', { class: 'you' },
-    el('div', { class: 'said', dir: 'auto' }, el('span', { class: 'vh' }, panel.words.you, ' '), text),
-    el('div', { class: 'meta', 'aria-live': 'off' }));
+  return role === 'bot' ? replyNode(reply, at, panel) : el('div.you', {},
+    el('div.said', { dir: 'auto' }, el('span.vh', {}, panel.words.you, ' '), text),
+    el('div.meta', { 'aria-live': 'off' }));
 }
 
 function statusLine({ id, at, status, error }, { words, chat, input }) {
   if (status === 'sent') return [clock(at, words)];
   if (status !== 'failed') return [status === 'queued' && chat.offline ? words.queued : words.sending];
-  return [el('div', { role: 'alert' }, error, el('button', { class: 'retry', click: () => chat.retry(id) || input.focus() }, icon('alert'), words.failed))];
+  return [el('div', { role: 'alert' }, error, el('button.retry', { click: () => chat.retry(id) || input.focus() }, icon('alert'), words.failed))];
 }
 
 function replyNode({ id, kind, text, notice, passages, disclaimer, buttons }, at, panel) {
   const { words } = panel;
   const alarm = ALARM.test(kind);
+  const [first, ...more] = blocks(alarm ? text.replace(/\n+/g, '\n\n') : text);
   const tag = (alarm || kind === 'urgent') && words[kind];
-  const line = (name, content) => content && el('p', { class: name, dir: 'auto' }, content);
-  return el(alarm ? 'div' : 'article', { class: `bot ${alarm ? 'alarm' : ''} k-${kind}`, 'aria-label': tag || words.answer, role: alarm && 'alert' },
-    el('div', { class: 'card', lang: 'en' },
-      tag && el('h3', { class: 'tag' }, icon('alert'), tag),
+  const line = (name, content) => content && el(`p.${name}`, { dir: 'auto' }, content);
+  return el(`${alarm ? 'div.alarm' : 'article'}.bot.k-${kind}`, { 'aria-label': tag || words.answer, role: alarm && 'alert' },
+    el('div.card', { lang: SPANISH.test(text) ? 'es' : 'en' },
+      tag && el('h3.tag', {}, icon('alert'), tag),
       line('notice', notice),
-      text && el('div', { class: 'passage', dir: 'auto' }, blocks(text)),
-      alarm ? calls(kind, buttons, panel) : passages.map((passage) => passageNode(passage, words)),
+      (text || alarm) && el('div.passage', { dir: 'auto' }, first, alarm && calls(kind, buttons, panel), more),
+      passages.map((passage) => passageNode(passage, words)),
       line('disclaimer', disclaimer)),
     RATED.test(kind) && rating(id, panel),
-    !alarm && buttons.length > 0 && el('div', { class: 'choices' }, buttons.map((button) => choice(button, panel))),
-    el('div', { class: 'meta' }, clock(at, words)));
+    !alarm && buttons[0] && el('div.choices', {}, buttons.map((button) => choice(button, panel))),
+    el('div.meta', {}, clock(at, words)));
 }
 
-/** An alarm has numbers to tap, also when the reply brought none. */
+/** An alarm has numbers to tap, even when the reply brought none. */
 function calls(kind, buttons, { words, chat }) {
   const given = buttons.filter(({ value }) => CALLABLE.test(value));
   const { emergency, [kind]: own } = numbers(chat.clinic);
   return (given.length ? given : [...new Set([own, emergency])].map((number) => ({ label: `${words.call} ${number}`, value: telephone(number) }))).map(callLink);
 }
 
-const callLink = ({ label, value }) => link(value, 'call', icon('phone'), label);
+const callLink = ({ label, value }) => Object.assign(link(value, icon('phone'), label.replace(/-/g, '\u2011')), { className: 'call' });
 
 function choice(button, panel) {
   return CALLABLE.test(button.value) ? callLink(button)
-    : el('button', { class: 'choice', click: ({ currentTarget }) => panel.choose(button, currentTarget) }, button.label);
+    : el('button.choice', { click: ({ currentTarget }) => panel.choose(button, currentTarget) }, button.label);
 }
 
 function passageNode({ heading, text, source, url, reviewed_by: who, reviewed_on: when }, words) {
-  return el('section', { class: 'passage', dir: 'auto' }, el('h3', null, heading), blocks(text),
-    source && el('p', { class: 'source' }, words.source, ' ', link(url, '', source, SCHEMES.test(url) && el('span', { class: 'vh' }, ' ', words.newTab))),
-    who && el('p', { class: 'source' }, words.reviewed, ' ', [who, day(when, words)].filter(Boolean).join(', ')));
+  return el('section.passage', { dir: 'auto' }, el('h3', {}, heading), blocks(text),
+    source && el('p.source', {}, words.source, ' ', link(url, source, SCHEMES.test(url) && el('span.vh', {}, ' ', words.newTab))),
+    who && el('p.source', {}, words.reviewed, ' ', [who, day(when, words)].filter(Boolean).join(', ')));
 }
 
 function rating(id, { words, chat }) {
   const said = el('span');
-  const thumbs = ['up', 'down'].map((value) => el('button', { class: `thumb ${value}`, 'aria-label': words[value], click: () => rate(value) }, icon('thumb')));
-  const why = el('div', { class: 'choices', hidden: true },
-    REASONS.map((reason) => el('button', { class: 'choice', click: () => rate('down', reason) }, words[reason])));
+  const thumbs = ['up', 'down'].map((value) => el(`button.thumb.${value}`, { 'aria-label': words[value], click: () => rate(value) }, icon('thumb')));
+  const why = el('div.choices', { hidden: true },
+    words.why, REASONS.map((reason) => el('button.choice', { click: () => rate('down', reason) }, words[reason])));
   const press = (value) => thumbs.forEach((thumb) => thumb.setAttribute('aria-pressed', thumb.classList.contains(value)));
   press(chat.state.ratings[id] || 'none');
 
@@ -359,37 +360,28 @@ function rating(id, { words, chat }) {
     }
   }
 
-  return el('div', { class: 'rating', role: 'group', 'aria-label': words.helped }, words.helped, thumbs, said, why);
+  return el('div.rating', { role: 'group', 'aria-label': words.helped }, words.helped, thumbs, said, why);
 }
 
 function clock(at, { lang }) {
-  return el('time', { datetime: at }, new Date(at).toLocaleTimeString(lang, { timeStyle: 'short' }));
+  const date = new Date(at);
+  const today = date.toDateString() === new Date().toDateString();
+  return el('time', { datetime: at }, date.toLocaleString(lang, { ...(today || { dateStyle: 'medium' }), timeStyle: 'short' }));
 }
 
-function day(date, { lang }) {
-  return date && new Date(date).toLocaleDateString(lang, { dateStyle: 'long', timeZone: 'UTC' });
-}
-
-const PAPER = `
-  body { max-width: 42em; margin: auto; padding: 1.5em; font: 1em/1.5 system-ui, sans-serif; color: #1d2b2e; background: #fff; overflow-wrap: anywhere }
-  h2 { margin-top: 1.5em; border-top: 2px solid; padding-top: .5em } h3, p { margin: .5em 0 } p { white-space: pre-line }
-  .vh { position: absolute; clip-path: inset(50%) }
-  button { font: inherit }
-  @media print { button { display: none } }`;
+const day = (date, { lang }) => date && new Date(date).toLocaleString(lang, { dateStyle: 'long', timeZone: 'UTC' });
 
 /** The page "for my appointment", to print or keep. */
-function fillPage(page, { title, clinic, made_on: on, items, questions_to_ask: questions, disclaimer, notice }, words) {
+function fillPage(page, { title, clinic, made_on: on, items, questions_to_ask: questions, disclaimer, notice }, { host, words }) {
   const { document: paper } = page;
-  const sheet = new page.CSSStyleSheet();
-  sheet.replaceSync(PAPER);
-  paper.adoptedStyleSheets = [sheet];
+  adopt(paper, host.css, page);
   paper.documentElement.lang = words.lang;
   paper.title = plain(title);
   paper.head.append(el('meta', { name: 'viewport', content: 'width=device-width' }));
-  paper.body.replaceChildren(el('main', null,
-    el('h1', null, title), el('p', null, `${clinic.name}, ${clinic.phone}\n${day(on, words)}`), el('button', { click: () => page.print() }, words.print),
-    el('p', null, notice),
-    items.map(({ question, passages }) => [el('h2', null, words.you, ' ', question), passages.map((one) => passageNode(one, words))]),
-    el('h2', null, words.bring), el('ul', null, questions.map((text) => el('li', null, text))),
-    el('p', null, disclaimer)));
+  paper.body.replaceChildren(el('main', {},
+    el('h1', {}, title), el('p', {}, `${clinic.name}, ${clinic.phone}\n${day(on, words)}`), el('button.choice', { click: () => page.print() }, words.print),
+    el('p', {}, notice),
+    items.map(({ question, passages }) => [el('h2', {}, words.you, ' ', question), passages.map((one) => passageNode(one, words))]),
+    el('h2', {}, words.bring), el('ul', {}, questions.map((text) => el('li', {}, text))),
+    el('p', {}, disclaimer)));
 }

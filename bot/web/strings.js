@@ -1,4 +1,4 @@
-/** Every word of the panel. Answers come from the server, in the words its clinicians approved. */
+/** Every word of the panel. Answers come from the server. */
 
 const TABLE = {
   lang: ['en', 'es'],
@@ -10,7 +10,7 @@ const TABLE = {
   erase: ['Erase my chat', 'Borrar mi chat'],
   log: ['Conversation', 'Conversación'],
   introTitle: ['Before you start', 'Antes de empezar'],
-  intro: ['Ask about gut health and long-lasting pain. You get short answers from checked articles.', 'Pregunte sobre salud intestinal y dolor crónico. Recibe respuestas cortas de artículos revisados, por ahora en inglés.'],
+  intro: ['Ask about gut health and long-lasting pain. You get short answers from articles.', 'Pregunte sobre salud intestinal y dolor crónico. Recibe respuestas cortas de artículos, por ahora en inglés.'],
   introNot: ['This is not a person or a doctor. It cannot diagnose, read results, or change your medicines.', 'No es una persona ni un médico. No puede diagnosticar, leer resultados ni cambiar sus medicinas.'],
   introPrivate: ['Please do not share names, birth dates, or health records.', 'No comparta nombres, fechas de nacimiento ni expedientes médicos.'],
   you: ['You asked:', 'Usted preguntó:'],
@@ -20,11 +20,12 @@ const TABLE = {
   crisis: ['Crisis', 'Crisis'],
   poison: ['Poison help', 'Intoxicación'],
   source: ['Source:', 'Fuente:'],
-  newTab: ['(opens in a new tab)', '(se abre en otra pestaña)'],
+  newTab: ['(new tab)', '(otra pestaña)'],
   reviewed: ['Reviewed by', 'Revisado por'],
   helped: ['Did this help?', '¿Le ayudó?'],
   up: ['Yes', 'Sí'],
   down: ['No', 'No'],
+  why: ['Why? (optional)', '¿Por qué? (opcional)'],
   not_my_question: ['Not my question', 'No es mi pregunta'],
   hard_to_understand: ['Hard to understand', 'Difícil de entender'],
   need_more: ['I need more', 'Necesito más'],
@@ -40,11 +41,10 @@ const TABLE = {
   offline: ['You are offline. We keep your questions until you are back.', 'Sin conexión. Guardamos sus preguntas hasta que vuelva.'],
   outage: ['We cannot reach the chat. We keep trying.', 'No podemos conectar. Seguimos intentando.'],
   call: ['Call', 'Llamar al'],
-  nowEmergency: ['Is it an emergency? Call', '¿Es una emergencia? Llame al'],
   eraseSure: ['It is removed from this device and our server.', 'Se borra de este dispositivo y del servidor.'],
   keep: ['Keep this chat', 'Conservar este chat'],
   erased: ['Your chat is erased.', 'Su chat está borrado.'],
-  erasedHere: ['Erased here. Keep this page open until our copy is erased too.', 'Borrado aquí. Deje la página abierta hasta que se borre nuestra copia.'],
+  erasedHere: ['Erased here. Keep this page open until it is erased on our server.', 'Borrado aquí. Deje la página abierta hasta que se borre del servidor.'],
   bring: ['Questions to ask your provider', 'Preguntas para su médico'],
   print: ['Print', 'Imprimir'],
 };

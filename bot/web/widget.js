@@ -1,20 +1,20 @@
 /** Vagus chat, the launcher. docs/website.md lists its attributes and CSS properties. */
 (() => {
-  'use strict';
-
-  const SCRIPT = document.currentScript || document.querySelector('script[src*="widget.js"]');
+  const { src, dataset = {} } = document.currentScript || {};
 
   const WORDS = {
     en: { label: 'Ask a question', hide: 'Close', down: 'The chat cannot open right now. Please try again soon.', emergency: 'Emergency' },
     es: { label: 'Haga una pregunta', hide: 'Cerrar', down: 'El chat no se puede abrir ahora. Intente más tarde.', emergency: 'Emergencia' },
   };
 
-  const DARK = '{ --a: var(--vagus-accent, #86cfc8); --on: var(--vagus-on-accent, #06292a); --bg: #172022; --fg: #e9efee; --line: #3d4d4f }';
+  const DARK = '{ color-scheme: dark; --a: var(--light, #86cfc8); --on: #041f20; --bg: #172022; --fg: #e9efee; --line: #3d4d4f; --soft: #22373a; --page: #101719; --dim: #a9b8b9; --red: #ff9d94; --amber: #ffc670; --mild: #33291a }';
   const CSS = `
-    :host { all: initial; position: fixed; z-index: var(--vagus-z, 99999); bottom: var(--vagus-offset, 20px); right: var(--vagus-offset, 20px);
-      font-family: var(--vagus-font, system-ui, "Segoe UI", Roboto, sans-serif); line-height: 1.45;
-      --a: var(--vagus-accent, #0d6466); --on: var(--vagus-on-accent, #fff); --bg: #fff; --fg: #1d2b2e; --line: #d5dddb }
-    :host([position=left]) { right: auto; left: var(--vagus-offset, 20px) }
+    :host { all: initial; color-scheme: light; --o: var(--vagus-offset, 20px); position: fixed; z-index: var(--vagus-z, 99999); bottom: var(--o); right: var(--o);
+      font-family: var(--vagus-font, system-ui, sans-serif); line-height: 1.45;
+      --a: var(--vagus-accent, #0d6466); --on: var(--vagus-on-accent, #fff); --bg: #fff; --fg: #1d2b2e; --line: #d5dddb;
+      --soft: #eaf3f1; --page: #f6f8f7; --dim: #526167; --red: #b3261e; --amber: #8a5200; --mild: #fff6e5 }
+    @supports (color: color-mix(in srgb, red, red)) { :host { --light: color-mix(in srgb, var(--vagus-accent, #039b8c) 48%, #fff) } }
+    :host([position=left]) { right: auto; left: var(--o) }
     @media (prefers-color-scheme: dark) { :host(:not([theme=light])) ${DARK} }
     :host([theme=dark]) ${DARK}
     [hidden] { display: none !important }
@@ -35,15 +35,17 @@
     return node;
   }
 
-  /** Styles a shadow root under any CSP; an old browser gets a style element. */
-  function adopt(root, css) {
-    if (!root.adoptedStyleSheets) return root.append(make('style', {}, css));
+  const icon = (d) => make('svg', { viewBox: '0 0 24 24', 'aria-hidden': true }, make('path', { d }));
+
+  /** Styles a document or shadow root under any CSP. */
+  function adopt(root, css, { CSSStyleSheet } = self) {
+    if (!root.adoptedStyleSheets) return (root.head || root).append(make('style', {}, css));
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   }
 
-  /** A value of this tab; a browser that forbids storage forgets it. */
+  /** A value of this tab, unless storage is forbidden. */
   function memo(key, value) {
     try {
       if (value) sessionStorage.setItem(key, value);
@@ -57,7 +59,6 @@
     constructor() {
       super();
       this.attachShadow({ mode: 'open' });
-      this.memo = memo;
       this.onPageClick = this.onPageClick.bind(this);
     }
 
@@ -75,7 +76,7 @@
 
     get base() {
       const host = this.getAttribute('host');
-      return new URL('.', host ? `${host}/` : SCRIPT.src).href;
+      return new URL('.', host ? `${host}/` : src).href;
     }
 
     get language() {
@@ -89,7 +90,7 @@
       adopt(this.shadowRoot, CSS);
       if (accent) this.style.setProperty('--vagus-accent', accent);
       this.button = make('button', { class: 'go', 'aria-haspopup': 'dialog', 'aria-expanded': false },
-        make('svg', { viewBox: '0 0 24 24', 'aria-hidden': true }, make('path', { d: 'M6 3h12a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-6l-6 5v-5a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z' })),
+        icon('M6 3h12a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-6l-6 5v-5a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z'),
         label || this.words.label);
       this.button.onclick = () => this.open();
       this.shadowRoot.append(this.button);
@@ -137,7 +138,8 @@
     async load() {
       const [{ Panel }, response] = await Promise.all([import(`${this.base}panel.js`), fetch(`${this.base}web/panel.css`, { credentials: 'omit' })]);
       if (!response.ok) throw new Error(`panel.css: ${response.status}`);
-      adopt(this.shadowRoot, await response.text());
+      this.css = await response.text();
+      adopt(this.shadowRoot, this.css);
       this.panel = new Panel(this);
     }
 
@@ -150,11 +152,11 @@
   }
 
   function place() {
-    if (!document.querySelector('vagus-chat')) document.body.append(make('vagus-chat', SCRIPT ? SCRIPT.dataset : {}));
+    if (!document.querySelector('vagus-chat')) document.body.append(make('vagus-chat', dataset));
   }
 
   if (customElements.get('vagus-chat')) return;
-  customElements.define('vagus-chat', VagusChat);
+  customElements.define('vagus-chat', Object.assign(VagusChat, { adopt, icon, memo }));
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', place);
   else place();
 })();

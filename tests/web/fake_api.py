@@ -102,6 +102,16 @@ CRISIS = reply(
         {"label": "Call 911", "value": "tel:911"},
     ],
 )
+POISON = reply(
+    "poison",
+    "Please call Poison Control now: 1-800-222-1222. It is free, day and night, even if the person feels fine.\n"
+    "Call 911 instead if anyone has collapsed, has a seizure, is hard to wake, or has trouble breathing.\n"
+    "If it was on purpose, call 911, and call or text 988.\nDo not drive yourself.",
+    buttons=[
+        {"label": "Call Poison Control: 1-800-222-1222", "value": "tel:18002221222"},
+        {"label": "Call 911", "value": "tel:911"},
+    ],
+)
 GREETING = reply(
     "menu",
     "Hello. What would you like to know?",

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.web.conftest import PHONE, NewContext
 from tests.web.driver import QUESTION, Chat
-from tests.web.fake_api import CRISIS, EMERGENCY, Fake, Fault, reply
+from tests.web.fake_api import CRISIS, EMERGENCY, POISON, Fake, Fault, Server, answer, passage, reply
 
 pytestmark = pytest.mark.browser
 
@@ -64,9 +64,9 @@ def confirming(chat: Chat, fake: Fake) -> None:
 
 
 def alarms(chat: Chat, fake: Fake) -> None:
-    fake.answers.update({"chest": [EMERGENCY], "live": [CRISIS], "today": [URGENT]})
-    chat.open().ask("my chest").ask("live").ask("today")
-    expect(chat.replies).to_have_count(4)
+    fake.answers.update({"chest": [EMERGENCY], "live": [CRISIS], "pills": [POISON], "today": [URGENT]})
+    chat.open().ask("my chest").ask("live").ask("pills").ask("today")
+    expect(chat.replies).to_have_count(5)
 
 
 def failing(chat: Chat, fake: Fake) -> None:
@@ -90,7 +90,20 @@ def typing(chat: Chat, fake: Fake) -> None:
     expect(chat.root.get_by_text("Looking for an answer")).to_be_attached()
 
 
-STATES = [closed, first_open, answered, rated, menu, confirming, alarms, failing, down, typing]
+def offline(chat: Chat, fake: Fake) -> None:
+    answered(chat, fake)
+    chat.page.context.set_offline(True)
+    chat.ask("later")
+    expect(chat.root.get_by_text("Waiting for a connection")).to_be_visible()
+
+
+def erased(chat: Chat, fake: Fake) -> None:
+    answered(chat, fake)
+    chat.erase()
+    expect(chat.toast).to_have_text("Your chat is erased.")
+
+
+STATES = [closed, first_open, answered, rated, menu, confirming, alarms, failing, down, typing, offline, erased]
 LOOKS: list[dict[str, Any]] = [{}, {"color_scheme": "dark"}, {**PHONE, "viewport": {"width": 320, "height": 568}}]
 
 
@@ -101,6 +114,31 @@ def test_axe_finds_nothing(
 ) -> None:
     chat = Chat(new_context(**look).new_page())
     state(chat, fake)
+    assert violations(chat.page) == []
+
+
+@pytest.mark.parametrize("look", [{}, {"color_scheme": "dark"}], ids=["light", "dark"])
+@pytest.mark.parametrize("accent", ["#6a1b9a", "#0d47a1", "#1b1b1b"])
+def test_axe_finds_nothing_with_the_clinics_own_colour(
+    new_context: NewContext,
+    fake: Fake,
+    site: Server,
+    server: Server,
+    pages: dict[str, tuple[str, str]],
+    look: dict[str, Any],
+    accent: str,
+) -> None:
+    tag = f'<script src="{server.url}/widget.js" data-accent="{accent}" data-teaser="Ask us" defer></script>'
+    html = f'<!doctype html><html lang="en"><title>Clinic</title><main><h1>Clinic</h1>{tag}</main></html>'
+    pages["own"] = (html, "")
+    chat = Chat(new_context(**look).new_page())
+    chat.visit(f"{site.url}/own")
+    expect(chat.launcher).to_be_visible()
+    assert violations(chat.page) == []
+    chat.launcher.click()
+    expect(chat.replies).to_have_count(1)
+    chat.ask()
+    expect(chat.cards).to_have_count(1)
     assert violations(chat.page) == []
 
 
@@ -169,6 +207,45 @@ def test_whole_conversation_works_from_the_keyboard(chat: Chat, fake: Fake) -> N
     expect(chat.launcher).to_be_focused()
 
 
+@pytest.mark.parametrize("leave", ["click elsewhere", "tab out"])
+def test_menu_closes_when_it_is_left(chat: Chat, fake: Fake, leave: str) -> None:
+    menu(chat, fake)
+    item = chat.button("Start a new chat")
+    expect(item).to_be_visible()
+    if leave == "tab out":
+        for _ in range(3):
+            chat.page.keyboard.press("Tab")
+    else:
+        chat.dialog.get_by_role("heading", name="Gut health and pain").click()
+    expect(item).to_be_hidden()
+    expect(chat.button("Options")).to_have_attribute("aria-expanded", "false")
+    chat.button("Options").click()
+    expect(item).to_be_visible()
+    chat.button("Options").click()
+    expect(item).to_be_hidden()
+
+
+def test_states_are_attributes_so_that_older_browsers_announce_them(chat: Chat, fake: Fake) -> None:
+    chat.page.add_init_script(
+        "for (const name of ['Expanded', 'Live', 'Disabled', 'Pressed']) delete Element.prototype[`aria${name}`]"
+    )
+    menu(chat, fake)
+    expect(chat.button("Options")).to_have_attribute("aria-expanded", "true")
+    expect(chat.log).to_have_attribute("aria-live", "polite")
+    chat.button("Say it simpler").click()
+    expect(chat.button("Say it simpler").first).to_have_attribute("aria-disabled", "true")
+
+
+def test_alarm_in_spanish_is_read_in_spanish(chat: Chat, fake: Fake) -> None:
+    fake.answers["pecho"] = [
+        reply("emergency", "Por favor, llame al 911 ahora mismo.\nEl teléfono no es de emergencias.")
+    ]
+    fake.answers["cafe"] = [answer(passage("Is café au lait bad for me?", "We do not know."))]
+    chat.open().ask("me duele el pecho").ask("cafe")
+    expect(chat.alarms.locator(".card")).to_have_attribute("lang", "es")
+    expect(chat.cards.locator(".card")).to_have_attribute("lang", "en")
+
+
 def test_desktop_panel_lets_the_page_be_read_and_phone_panel_keeps_the_focus(
     chat: Chat, phone: Chat, fake: Fake
 ) -> None:
@@ -204,7 +281,7 @@ def test_screen_reader_tree_of_a_conversation(chat: Chat, fake: Fake) -> None:
           - button "Close chat"
           - log "Conversation":
             - heading "Before you start" [level=3]
-            - paragraph: Ask about gut health and long-lasting pain. You get short answers from checked articles.
+            - paragraph: Ask about gut health and long-lasting pain. You get short answers from articles.
             - paragraph: This is not a person or a doctor. It cannot diagnose, read results, or change your medicines.
             - paragraph: Please do not share names, birth dates, or health records.
             - article "Answer":
@@ -224,7 +301,7 @@ def test_screen_reader_tree_of_a_conversation(chat: Chat, fake: Fake) -> None:
                 - listitem: See daylight in the morning.
                 - listitem: Keep caffeine for before lunch.
               - paragraph:
-                - link "National Institute of Diabetes and Digestive and Kidney Diseases (opens in a new tab)"
+                - link "National Institute of Diabetes and Digestive and Kidney Diseases (new tab)"
               - paragraph: Reviewed by Sample reviewer, February 16, 2026
               - paragraph: This is general education, not medical advice. Talk with your provider about your own care.
               - group "Did this help?":
@@ -239,8 +316,8 @@ def test_screen_reader_tree_of_a_conversation(chat: Chat, fake: Fake) -> None:
             - alert "Emergency":
               - heading "Emergency" [level=3]
               - paragraph: This could be an emergency.
-              - paragraph: /Call 911 now/
               - link "Call 911"
+              - paragraph: /Call 911 now/
               - time: /.+/
           - status
           - status
@@ -270,7 +347,7 @@ def test_only_the_new_message_is_announced(chat: Chat, fake: Fake) -> None:
     chat.ask("three")
     expect(chat.cards).to_have_count(3)
     expect(chat.questions.locator("time")).to_have_count(3)
-    assert [name.strip() for name in chat.page.evaluate("window.announced")] == ["you", "bot  k-answer"]
+    assert [name.strip() for name in chat.page.evaluate("window.announced")] == ["you", "bot k-answer"]
 
 
 def test_history_is_shown_but_not_read_out(new_context: NewContext, fake: Fake) -> None:
@@ -326,6 +403,17 @@ def test_small_window_needs_no_sideways_scrolling_and_hides_nothing(
     expect(chat.launcher).to_be_in_viewport(ratio=1)
 
 
+def test_zooming_in_with_two_fingers_does_not_squeeze_the_panel(phone: Chat, fake: Fake) -> None:
+    phone.open()
+    whole = phone.dialog.bounding_box()
+    devtools = phone.page.context.new_cdp_session(phone.page)
+    devtools.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 2})
+    phone.page.wait_for_function("visualViewport.scale === 2 && visualViewport.height < 500")
+    phone.page.wait_for_timeout(100)
+    assert whole is not None
+    assert phone.dialog.evaluate("node => node.offsetHeight") == whole["height"] == 844
+
+
 def test_larger_text_of_the_browser_is_respected(chat: Chat, fake: Fake) -> None:
     devtools = chat.page.context.new_cdp_session(chat.page)
     devtools.send("Page.setFontSizes", {"fontSizes": {"standard": 24}})
@@ -344,13 +432,48 @@ def test_nothing_moves_for_those_who_asked_for_less_motion(new_context: NewConte
 
 def test_bubbles_and_buttons_have_edges_in_forced_colours(new_context: NewContext, fake: Fake) -> None:
     chat = Chat(new_context(forced_colors="active").new_page())
-    answered(chat, fake)
+    alarms(chat, fake)
+    chat.ask()
+    expect(chat.cards).to_have_count(1)
     edge = """node => {
         const style = getComputedStyle(node);
         return `${style.borderTopStyle} ${style.borderTopColor !== style.backgroundColor}`;
     }"""
-    for part in (".said", ".card", ".choice", ".send"):
-        assert chat.root.locator(part).first.evaluate(edge) == "solid true"
+    for part in (".said", ".card", ".choice", ".send", ".alarm .card", ".alarm .call", ".k-urgent .card"):
+        assert chat.root.locator(part).first.evaluate(edge) == "solid true", part
+
+
+def test_thumb_that_was_pressed_differs_by_more_than_its_colour(new_context: NewContext, fake: Fake) -> None:
+    chat = Chat(new_context(forced_colors="active").new_page())
+    rated(chat, fake)
+    fill = "node => getComputedStyle(node.firstChild).fill"
+    assert chat.button("No").first.evaluate(fill) != "none"
+    assert chat.button("Yes").first.evaluate(fill) == "none"
+
+
+CONTRAST_OF_FOCUS = """({ shadowRoot: { activeElement: node } }) => {
+    const light = (colour) => {
+        const [r, g, b] = colour.match(/\\d+/g).slice(0, 3).map((part) => part / 255)
+            .map((part) => (part <= 0.04 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const ring = light(getComputedStyle(node).outlineColor);
+    const card = light(getComputedStyle(node.closest('.card')).backgroundColor);
+    return Math.max(ring, card) / Math.min(ring, card);
+}"""
+
+
+@pytest.mark.parametrize("look", [{}, {"color_scheme": "dark"}], ids=["light", "dark"])
+@pytest.mark.parametrize("alarm", [EMERGENCY, CRISIS, POISON], ids=["emergency", "crisis", "poison"])
+def test_focus_on_a_number_of_an_alarm_stands_out(
+    new_context: NewContext, fake: Fake, alarm: dict[str, Any], look: dict[str, Any]
+) -> None:
+    chat = Chat(new_context(**look).new_page())
+    fake.answers["help"] = [alarm]
+    chat.open().ask("help")
+    expect(chat.alarms).to_be_visible()
+    chat.page.keyboard.press("Shift+Tab")
+    assert float(chat.root.evaluate(CONTRAST_OF_FOCUS)) >= 3
 
 
 @pytest.mark.parametrize("look", [{}, {"color_scheme": "dark"}], ids=["light", "dark"])

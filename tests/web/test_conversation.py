@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.web.conftest import PHONE, NewContext
 from tests.web.driver import QUESTION, Chat
-from tests.web.fake_api import CRISIS, EMERGENCY, SLEEP, Fake, Fault, answer, clinic, passage, reply
+from tests.web.fake_api import CRISIS, EMERGENCY, POISON, SLEEP, Fake, Fault, answer, clinic, passage, reply
 
 pytestmark = pytest.mark.browser
 
@@ -65,6 +66,30 @@ def test_every_message_shows_its_time(chat: Chat) -> None:
     expect(chat.cards).to_have_count(1)
     expect(chat.root.locator("time")).to_have_count(3)
     expect(chat.root.locator("time").first).to_have_text(re.compile(r"^\d{1,2}:\d\d.[AP]M$"))
+
+
+def test_message_of_another_day_shows_its_date(chat: Chat, fake: Fake) -> None:
+    chat.page.clock.set_fixed_time("2026-03-01T15:04:00Z")
+    chat.open().ask()
+    expect(chat.questions.locator("time")).to_have_text(re.compile(r"^10:04.AM$"))
+    chat.page.clock.set_fixed_time("2026-03-03T15:04:00Z")
+    chat.page.reload()
+    expect(chat.questions.locator("time")).to_have_text(re.compile(r"^Mar 1, 2026, 10:04.AM$"))
+
+
+def test_question_field_grows_with_its_words_and_shrinks_when_they_are_sent(phone: Chat, fake: Fake) -> None:
+    def height() -> float:
+        box = phone.input.bounding_box()
+        assert box is not None
+        return box["height"]
+
+    phone.open()
+    before = height()
+    phone.input.type("why does my gut hurt more after a bad night of sleep " * 2)
+    assert height() > before + 30
+    assert phone.input.evaluate("node => node.scrollHeight <= node.clientHeight")
+    phone.input.press("Enter")
+    assert abs(height() - before) < 1
 
 
 def test_typing_is_shown_while_an_answer_takes_long(chat: Chat, fake: Fake) -> None:
@@ -150,6 +175,27 @@ def test_emergency_reply_stands_alone_with_a_number_to_tap(phone: Chat, fake: Fa
     assert box["height"] >= 48
     expect(alarm.get_by_text("Did this help?")).to_have_count(0)
     assert alarm.locator(".card").evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(163, 22, 27)"
+
+
+@pytest.mark.parametrize("alarm", [EMERGENCY, CRISIS, POISON], ids=["emergency", "crisis", "poison"])
+def test_number_to_tap_follows_the_first_line_and_shows_without_scrolling_on_the_smallest_phone(
+    new_context: NewContext, fake: Fake, alarm: dict[str, object]
+) -> None:
+    chat = Chat(new_context(**{**PHONE, "viewport": {"width": 320, "height": 568}}).new_page())
+    fake.answers["help"] = [alarm]
+    chat.open().ask("help")
+    expect(chat.alarms.get_by_role("link").first).to_be_in_viewport(ratio=1)
+    order = chat.alarms.locator(".passage > *").evaluate_all("nodes => nodes.map((node) => node.localName)")
+    assert order[:2] == ["p", "a"]
+    assert order[-1] == "p"
+
+
+def test_number_on_a_button_is_never_broken_over_two_lines(phone: Chat, fake: Fake) -> None:
+    fake.answers["pills"] = [POISON]
+    phone.open().ask("pills")
+    link = phone.alarms.get_by_role("link").first
+    expect(link).to_have_text("Call Poison Control: 1\u2011800\u2011222\u20111222")
+    expect(link).to_have_attribute("href", "tel:18002221222")
 
 
 def test_crisis_reply_offers_call_and_text(phone: Chat, fake: Fake) -> None:

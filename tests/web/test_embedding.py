@@ -286,6 +286,44 @@ def test_element_placed_by_hand_is_used_and_styled_by_properties(
 
 
 @pytest.mark.browser
+def test_panel_keeps_the_distance_that_the_page_asked_for(
+    chat: Chat, site: Server, server: Server, pages: Pages, fake: Fake
+) -> None:
+    style = "<style>vagus-chat { --vagus-offset: 40px; --vagus-font: monospace; --vagus-z: 7 }</style>"
+    pages["offset"] = page_with(style + tag_for(server))
+    chat.open(f"{site.url}/offset")
+    box = chat.dialog.bounding_box()
+    assert box is not None
+    assert (box["x"] + box["width"], box["y"] + box["height"]) == (1240, 760)
+    assert chat.dialog.evaluate("node => getComputedStyle(node).fontFamily") == "monospace"
+    assert chat.root.evaluate("node => getComputedStyle(node).zIndex") == "7"
+
+
+@pytest.mark.browser
+def test_language_can_be_set_on_the_tag(chat: Chat, site: Server, server: Server, pages: Pages, fake: Fake) -> None:
+    pages["tagged"] = page_with(tag_for(server, 'data-lang="es"'))
+    chat.visit(f"{site.url}/tagged").root.get_by_role("button", name="Haga una pregunta").click()
+    expect(chat.dialog.get_by_role("heading", name="Salud intestinal y dolor")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_browser_without_constructed_stylesheets_is_styled_all_the_same(
+    chat: Chat, site: Server, server: Server, pages: Pages, fake: Fake
+) -> None:
+    pages["old"] = page_with(tag_for(server))
+    chat.page.context.add_init_script(
+        "for (const kind of [Document, ShadowRoot]) delete kind.prototype.adoptedStyleSheets; delete window.CSSStyleSheet"
+    )
+    chat.open(f"{site.url}/old").ask()
+    expect(chat.cards).to_have_count(1)
+    assert chat.cards.first.evaluate("node => getComputedStyle(node.querySelector('.card')).borderRadius") == "16px"
+    with chat.page.expect_popup() as opened:
+        chat.choose("Save for my appointment")
+    expect(opened.value.get_by_role("heading", level=1)).to_be_visible()
+    assert opened.value.locator("body").evaluate("node => getComputedStyle(node).maxWidth") != "none"
+
+
+@pytest.mark.browser
 def test_script_that_is_there_twice_makes_one_widget(chat: Chat, site: Server, server: Server, pages: Pages) -> None:
     pages["twice"] = page_with(tag_for(server) + tag_for(server))
     chat.visit(f"{site.url}/twice")

@@ -137,6 +137,30 @@ def test_hostile_clinic_facts_are_words(chat: Chat, fake: Fake, open_page: str) 
     assert_harmless(chat.page)
 
 
+def test_hostile_options_of_the_tag_and_what_the_tab_remembers_are_words(
+    chat: Chat, fake: Fake, site: Server, server: Server, pages: dict[str, tuple[str, str]]
+) -> None:
+    bad = CORPUS[1]
+    options = " ".join(f"data-{name}='{bad}'" for name in ("label", "heading", "teaser", "accent", "name", "phone"))
+    pages["bad"] = (
+        f"<!doctype html><html lang='en'><title>x</title><body><script src='{server.url}/widget.js' {options} defer>"
+        "</script>",
+        "",
+    )
+    fake.clinic = clinic(name=bad, phone=bad, emergency={"emergency": bad, "crisis": bad, "poison": bad})
+    chat.visit(f"{site.url}/bad")
+    expect(chat.root.get_by_text(bad)).to_have_count(2)
+    assert_harmless(chat.page)
+    chat.root.get_by_role("button", name=bad).click()
+    expect(chat.replies).to_have_count(1)
+    expect(chat.dialog.get_by_role("heading", name=bad)).to_be_visible()
+    assert_harmless(chat.page)
+    chat.page.route("**/panel.js", lambda route: route.abort())
+    chat.page.reload()
+    expect(chat.alarms).to_contain_text(bad)
+    assert_harmless(chat.page)
+
+
 def test_hostile_kind_and_button_value_are_inert(chat: Chat, fake: Fake, open_page: str) -> None:
     buttons = [{"label": "Call", "value": 'tel:911" onclick="window.hacked=1'}, {"label": "Go", "value": "constructor"}]
     fake.answers["kind"] = [
