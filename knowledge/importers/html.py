@@ -26,9 +26,8 @@ from knowledge.importers.selecting import select
 
 Element = Any
 
-_GONE_TAGS = """script style noscript template svg canvas iframe object embed nav footer aside form select option input
-    textarea dialog audio video picture map head link meta"""
-_GONE = frozenset(_GONE_TAGS.split())
+_CODE = frozenset("script style noscript template svg canvas iframe object embed link meta".split())
+_GONE = frozenset("nav footer aside form select option input textarea dialog audio video picture map".split())
 _ROLES = frozenset(
     (
         "navigation",
@@ -77,6 +76,8 @@ def read_html(raw: bytes, *, name: str) -> Imported:
     _drop_permalinks(page)
     found = _facts(page, text)
     body = page.find("body") if page.find("body") is not None else page
+    _remove_code(body)
+    everything = [block.text for block in blocks_of(body)]
     _prune(body)
     container = _container(body, _article_texts(body))
     blocks = typed_lists(_unfolded(list(blocks_of(container))))
@@ -88,8 +89,21 @@ def read_html(raw: bytes, *, name: str) -> Imported:
         found.address,
         found.site,
         found.published or chosen.published,
-        chosen.dropped,
+        (*_outside(everything, blocks, title), *chosen.dropped),
     )
+
+
+def _remove_code(body: Element) -> None:
+    """Take out what no reader of the page sees: comments, scripts, styles."""
+    for node in list(body.iter()):
+        if node.getparent() is not None and (not isinstance(node.tag, str) or node.tag in _CODE):
+            _remove(node)
+
+
+def _outside(everything: list[str], blocks: list[Block], title: str) -> Iterator[str]:
+    """The texts of a page that are not among the blocks of its article."""
+    inside = {_key(title), *(_key(block.text) for block in blocks)}
+    return (text for text in everything if _key(text) and _key(text) not in inside)
 
 
 def _parsed(text: str, name: str) -> Element:
@@ -174,9 +188,7 @@ def _prune(body: Element) -> None:
     for node in list(body.iter()):
         if node is body or node.getparent() is None:
             continue
-        if not isinstance(node.tag, str) or (
-            _is_gone(node) and not (_prose(node) * 2 > total and node.tag not in ("script", "style"))
-        ):
+        if _is_gone(node) and not _prose(node) * 2 > total:
             _remove(node)
 
 
@@ -204,7 +216,7 @@ def _prose(node: Element) -> int:
     """Words in paragraphs and list items."""
     if node.tag in ("p", "li"):
         return len(node.text_content().split())
-    return sum(len(p.text_content().split()) for p in node.iter("p", "li")) if isinstance(node.tag, str) else 0
+    return sum(len(p.text_content().split()) for p in node.iter("p", "li"))
 
 
 def _remove(node: Element) -> None:

@@ -244,6 +244,17 @@ def _has_prose_below(blocks: list[Block], position: int, end: int) -> bool:
     return is_prose(blocks[position + 1])
 
 
+def _is_button(blocks: list[Block], position: int, end: int) -> bool:
+    """A button between two sections, such as "Book now": a label by itself, and right below it a heading with its text."""
+    label = blocks[position]
+    return (
+        label.kind == "paragraph"
+        and is_navigation(label.text)
+        and position + 1 < end
+        and _heads_text(blocks, position + 1, end)
+    )
+
+
 def _is_menu_item(blocks: list[Block], position: int) -> bool:
     """An item of a list that is mostly menu entries."""
     if blocks[position].kind != "item":
@@ -302,7 +313,8 @@ def _end(blocks: list[Block], *, whole_page: bool) -> int:
     seen = 0
     for position, block in enumerate(blocks[:hard]):
         late = seen >= total * LATE and block.kind in ("heading", "paragraph")
-        if late and ends_article(block.text) and not _has_prose_below(blocks, position, hard):
+        ends = late and ends_article(block.text)
+        if ends and not (_has_prose_below(blocks, position, hard) or _is_button(blocks, position, hard)):
             return position
         seen += block.words if is_prose(block) else 0
     return hard

@@ -55,7 +55,7 @@ def body_of(path: Path) -> str:
 
 
 def test_the_fixtures_are_found() -> None:
-    assert len(EXPECTED) >= 5
+    assert len(EXPECTED) >= 6
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: path.name)

@@ -218,6 +218,36 @@ def test_control_characters_do_not_stop_the_reader(tmp_path: Path) -> None:
     ]
 
 
+def test_all_that_is_left_out_can_be_seen_and_nothing_that_was_kept(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        f"<header><p>Elm Clinic, since long ago</p></header><main><h1>Walks</h1>{FILLER}"
+        "<p>Shoes matter. Please contact us to order a pair.</p>"
+        f"<div class='cta'><h2>Ready?</h2><p>Call today!</p></div>{FILLER}</main>"
+        "<div style='display: none'><p>Nobody sees this.</p></div><script>var walks = 1;</script>"
+        "<form><p>Tell us your name.</p></form><footer><p>Elm Street 5</p></footer>",
+    )
+    assert set(found.dropped) == {
+        "Elm Clinic, since long ago",
+        "Ready?",
+        "Call today!",
+        "Nobody sees this.",
+        "Tell us your name.",
+        "Elm Street 5",
+        "Please contact us to order a pair.",
+    }
+
+
+@pytest.mark.parametrize(
+    "names", ["so-panel widget widget_sow-editor", "fl-module widget", "elementor-widget-container", "textwidget"]
+)
+def test_a_page_builders_paragraphs_are_kept_although_it_calls_them_widgets(tmp_path: Path, names: str) -> None:
+    parts = "".join(f"<div class='{names}'><h2>Part {n}?</h2>{FILLER}</div>" for n in range(4))
+    sidebar = f"<div class='widget-area'><div class='widget'>{FILLER}</div></div><div class='widget widget_recent_entries'>x</div>"
+    found = read(tmp_path, f"<main><h1>Walks</h1>{parts}</main>{sidebar}")
+    assert [block.kind for block in found.blocks] == ["heading", "paragraph"] * 4
+
+
 def test_the_sign_by_which_a_heading_links_to_itself_goes(tmp_path: Path) -> None:
     link = "<a class='anchor' href='#far'>{}</a>"
     found = read(
