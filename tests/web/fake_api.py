@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -307,8 +307,9 @@ def build_site(pages: dict[str, tuple[str, str]]) -> FastAPI:
 class Server:
     """An ASGI app on a port of 127.0.0.1, in a thread; it can be killed and come back on the same port."""
 
-    def __init__(self, app: FastAPI, host: str = "127.0.0.1") -> None:
+    def __init__(self, app: FastAPI, host: str = "127.0.0.1", lifespan: Literal["on", "off"] = "off") -> None:
         self.app = app
+        self.lifespan: Literal["on", "off"] = lifespan
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -317,7 +318,7 @@ class Server:
     def start(self) -> None:
         """Returns once the port answers."""
         config = uvicorn.Config(
-            self.app, "127.0.0.1", self.port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
+            self.app, "127.0.0.1", self.port, log_level="warning", timeout_graceful_shutdown=1, lifespan=self.lifespan
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
