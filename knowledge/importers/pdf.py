@@ -22,6 +22,12 @@ from knowledge.importers.selecting import looks_like_title, select
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it tells of each flaw of a file; ours says what matters
 
 MAX_PAGES = 500
+LETTER = 0.5
+"""Width of an average letter, in parts of the type's size."""
+APART = 2.0
+"""Sizes of type between two pieces of a line from which they are cells of a table."""
+ROOM = 0.75
+"""Share of the longest line below which a line surely had room for one more word."""
 _BULLET = re.compile(r"^(?:[•◦\u2023▪▫●○■□◆➢➤►▶✓✔\u00b7\u2043∙\uf0b7\uf0a7]\s*|[-*\u2013]\s+)(?=\S)")
 _NUMBER = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
 _KEEPS_HYPHEN = frozenset(
@@ -54,6 +60,8 @@ class _Line:
     size: float
     bold: bool
     page: int
+    cells: tuple[tuple[float, str], ...] = ()
+    """Where pieces that stand well apart begin, and their words; empty for a line in one piece."""
 
 
 def read_pdf(raw: bytes, *, name: str) -> Imported:
@@ -114,19 +122,34 @@ def _page_lines(page: Any, number: int) -> list[_Line]:
         parts.append(_Line(text, x, y, round(size * scale, 1), bold, number))
 
     page.extract_text(visitor_text=visit)
-    lines: list[_Line] = []
+    lines: list[list[_Line]] = []
     for part in parts:
-        if lines and abs(lines[-1].y - part.y) < max(2.0, part.size * 0.35) and part.x >= lines[-1].x:
-            last = lines[-1]
-            lines[-1] = replace(
-                last,
-                text=last.text.replace("\n", " ") + part.text,
-                bold=last.bold and part.bold,
-                size=max(last.size, part.size),
-            )
+        above = lines[-1][-1] if lines else None
+        if above and abs(above.y - part.y) < max(2.0, part.size * 0.35) and part.x >= lines[-1][0].x:
+            lines[-1].append(part)
         else:
-            lines.append(part)
-    return [replace(line, text=one_line(line.text)) for line in lines if one_line(line.text)]
+            lines.append([part])
+    return [made for made in map(_line, lines) if made.text]
+
+
+def _line(parts: list[_Line]) -> _Line:
+    """The pieces of a line put together."""
+    cells = [(parts[0].x, parts[0].text)]
+    for before, part in pairwise(parts):
+        start, words = cells[-1]
+        end = before.x + len(before.text.rstrip()) * before.size * LETTER
+        if part.x - end > APART * part.size and not re.fullmatch(r"\W*|\d{1,2}[.)]", words.strip()):
+            cells.append((part.x, part.text))
+        else:
+            cells[-1] = (start, words.replace("\n", " ") + part.text)
+    found = tuple((start, one_line(words)) for start, words in cells)
+    return replace(
+        parts[0],
+        text=" ".join(words for _, words in found).strip(),
+        bold=all(part.bold for part in parts),
+        size=max(part.size for part in parts),
+        cells=found if len(found) > 1 else (),
+    )
 
 
 def _without_margins(lines: list[_Line], pages: int) -> list[_Line]:
@@ -171,15 +194,26 @@ def _blocks(lines: list[_Line]) -> Iterator[Block]:
     spacing = _usual_spacing(lines, body)
     large = sorted({line.size for line in lines if line.size > body * 1.12}, reverse=True)
     words = Counter(word.lower() for line in lines for word in re.findall(r"[\w-]+", line.text))
+    width = max(len(line.text) for line in lines if line.size == body)
     groups: list[list[_Line]] = []
     for line in lines:
-        if groups and _joins(groups[-1], line, body, spacing):
+        if groups and (_is_row_below(groups[-1], line) or _joins(groups[-1], line, body, spacing, width)):
             groups[-1].append(line)
         else:
             groups.append([line])
     left = min(line.x for line in lines)
     for group in groups:
-        yield _block(group, body, large, words, left)
+        if len(group) > 1 and group[0].cells:
+            yield Block("table", rows=tuple(tuple(words for _, words in line.cells) for line in group))
+        else:
+            yield _block(group, body, large, words, left)
+
+
+def _is_row_below(group: list[_Line], line: _Line) -> bool:
+    """Its pieces begin where those of the row above do."""
+    above = [start for start, _ in group[-1].cells]
+    own = [start for start, _ in line.cells]
+    return len(own) == len(above) > 1 and all(abs(a - b) < line.size for a, b in zip(own, above, strict=True))
 
 
 def _body_size(lines: list[_Line]) -> float:
@@ -198,8 +232,13 @@ def _usual_spacing(lines: list[_Line], body: float) -> float:
     return steps.most_common(1)[0][0] if steps else body * 1.3
 
 
-def _joins(group: list[_Line], line: _Line, body: float, spacing: float) -> bool:
+def _joins(group: list[_Line], line: _Line, body: float, spacing: float, width: int) -> bool:
     above = group[-1]
+    if (len(group) > 1 and above.cells) or line.cells:
+        return False
+    is_item = _BULLET.match(group[0].text) or _NUMBER.match(group[0].text)
+    if is_item and not line.text[:1].islower() and len(f"{above.text} {line.text.split()[0]}") < width * ROOM:
+        return False  # the line above had room for its first word
     if _BULLET.match(line.text) or (_NUMBER.match(line.text) and not re.search(r"[a-z,]$", above.text)):
         return False
     if abs(line.size - above.size) > 0.6 or _stands_out(line, body) != _stands_out(above, body):
@@ -211,8 +250,7 @@ def _joins(group: list[_Line], line: _Line, body: float, spacing: float) -> bool
         return above.y - line.y <= above.size * 1.6
     if above.y - line.y > spacing * 1.3 + 0.5:
         return False
-    width = max((len(entry.text) for entry in group), default=0)
-    if ended and len(above.text) < width * 0.75:
+    if ended and len(above.text) < max(len(entry.text) for entry in group) * 0.75:
         return line.text[:1].islower()
     return not (_BULLET.match(group[0].text) and line.x < group[0].x - 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,65 @@ def test_pdf_lines_become_paragraphs_lists_and_headings_again(tmp_path: Path) ->
         ]
         expected += [("item", item.format(page)), ("item", f"a zip {page}")]
     assert [(b.kind, b.text) for b in found.blocks] == expected
+
+
+def pdf_with(folder: Path, write: Callable[[FPDF], object]) -> Path:
+    made = FPDF()
+    made.add_page()
+    made.set_font("helvetica", size=11)
+    made.multi_cell(
+        0, 6, "A pillow holds the head so that the neck can rest, and it need not cost you very much at all."
+    )
+    made.ln(6)
+    write(made)
+    made.output(str(folder / "pillows.pdf"))
+    return folder / "pillows.pdf"
+
+
+def test_pdf_table_stays_a_table(tmp_path: Path) -> None:
+    rows = (("Side", "Height"), ("left or right", "low"), ("back", "lower still"))
+
+    def table(made: FPDF) -> None:
+        with made.table(line_height=7) as drawn:
+            for cells in rows:
+                row = drawn.row()
+                for cell in cells:
+                    row.cell(cell)
+        made.ln(6)
+        made.multi_cell(0, 6, "Try each for a week. Then choose.")
+
+    found = read_document(pdf_with(tmp_path, table)).blocks
+    assert [block.kind for block in found] == ["paragraph", "table", "paragraph"]
+    assert found[1].rows == rows
+    assert found[2].text == "Try each for a week. Then choose."
+
+
+def test_pdf_numbers_and_bullets_that_stand_apart_are_no_table(tmp_path: Path) -> None:
+    def numbered(made: FPDF) -> None:
+        for mark, text in (("1.", "Shake it."), ("2.", "Air it."), ("-", "Fold it."), ("-", "Keep it dry.")):
+            made.cell(20, 6, mark)
+            made.cell(0, 6, text, new_x="LMARGIN", new_y="NEXT")
+
+    found = read_document(pdf_with(tmp_path, numbered)).blocks[1:]
+    assert [(block.text, block.number) for block in found if block.kind == "item"] == [
+        ("Shake it.", 1),
+        ("Air it.", 2),
+        ("Fold it.", None),
+        ("Keep it dry.", None),
+    ]
+
+
+def test_pdf_text_right_below_a_list_is_no_part_of_its_last_item(tmp_path: Path) -> None:
+    def listed(made: FPDF) -> None:
+        for line in ("- a cover", "- a zip", "Wash both now and then."):
+            made.multi_cell(0, 6, line, new_x="LMARGIN", new_y="NEXT")
+
+    found = read_document(pdf_with(tmp_path, listed)).blocks[1:]
+    assert [(block.kind, block.text) for block in found] == [
+        ("item", "a cover"),
+        ("item", "a zip"),
+        ("paragraph", "Wash both now and then."),
+    ]
 
 
 def test_pdf_without_text_is_refused_as_a_scan(tmp_path: Path) -> None:
