@@ -6,10 +6,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
-from actions.memory import Event, intent_of
+from actions.memory import CALLBACK, Event, intent_of
 from actions.services import Services
 from actions.when import days_meant
 from knowledge.clinic import WEEKDAYS, Clinic, Weekday, clock, day_name
@@ -26,9 +27,9 @@ class ActionHours(ServiceAction):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, _domain: Domain) -> list[Event]:
         """Find out which days are meant, and state them exactly."""
-        clinic, now = self.services.clinic, self.services.now()
+        clinic = self.services.clinic
         call = [call_button(clinic)]
-        days = days_meant(str(tracker.latest_message.get("text") or ""), now.astimezone(clinic.zone).date(), clinic)
+        days = days_meant(str(tracker.latest_message.get("text") or ""), self.services.today(), clinic)
         name, values = _days_asked(self.services, days) if days else _in_general(self.services, intent_of(tracker))
         return self.say(dispatcher, name, buttons=call, **values)
 
@@ -102,15 +103,19 @@ class ActionTalkToPerson(ClinicFact):
 
     called = "action_talk_to_person"
 
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> list[Event]:
+        """The number, and the offer of a call back."""
+        return [*super().run(dispatcher, tracker, domain), SlotSet("offered", CALLBACK)]
+
 
 def call_button(clinic: Clinic) -> dict[str, str]:
     """A button that calls the clinic."""
     return {"label": "Call the clinic", "payload": clinic.phone_uri}
 
 
-def long_day(day: date) -> str:
-    """A date as people say it: `Friday, November 27`."""
-    return f"{day:%A}, {day:%B} {day.day}"
+def long_day(day: date, today: date) -> str:
+    """A date as people say it: `Friday, November 27`, with the year when it is another one than today's."""
+    return f"{day:%A}, {day:%B} {day.day}" + ("" if day.year == today.year else f", {day.year}")
 
 
 def spans_text(clinic: Clinic, day: date) -> str:
@@ -143,13 +148,14 @@ def _days_text(first: Weekday, last: Weekday) -> str:
 
 def _days_asked(services: Services, days: list[date]) -> tuple[str, dict[str, str]]:
     """Wording and values for the days that were asked about."""
-    clinic = services.clinic
+    clinic, today = services.clinic, services.today()
     if len(days) > 1:
-        return "hours_two_days", {"days": "\n".join(f"- {long_day(day)}: {spans_text(clinic, day)}" for day in days)}
-    day = days[0]
+        lines = [f"- {long_day(day, today)}: {spans_text(clinic, day)}" for day in days]
+        return "hours_two_days", {"days": "\n".join(lines)}
+    day, name = days[0], long_day(days[0], today)
     if clinic.spans(day):
-        return "hours_open", {"day": long_day(day), "spans": spans_text(clinic, day)}
-    return "hours_closed", {"day": long_day(day), "reason": _reason(clinic, day), "opens": _opens_after(services, day)}
+        return "hours_open", {"day": name, "spans": spans_text(clinic, day)}
+    return "hours_closed", {"day": name, "reason": _reason(clinic, day), "opens": _opens_after(services, day)}
 
 
 def _in_general(services: Services, intent: str) -> tuple[str, dict[str, str]]:
@@ -159,12 +165,12 @@ def _in_general(services: Services, intent: str) -> tuple[str, dict[str, str]]:
         return "open_now", {}
     if intent != "holiday":
         return "hours", week
-    today = services.now().astimezone(services.clinic.zone).date()
+    today = services.today()
     coming = [today + timedelta(days=ahead) for ahead in range(CLOSURES_AHEAD)]
     closed = [
         day for day in coming if WEEKDAYS[day.weekday()] in services.clinic.hours and not services.clinic.spans(day)
     ]
-    lines = "\n".join(f"- {long_day(day)}{_reason(services.clinic, day)}" for day in closed)
+    lines = "\n".join(f"- {long_day(day, today)}{_reason(services.clinic, day)}" for day in closed)
     return ("holidays", {"closures": lines}) if closed else ("holidays_none", week)
 
 
@@ -175,8 +181,7 @@ def _reason(clinic: Clinic, day: date) -> str:
 
 def _opens_after(services: Services, after: date) -> str:
     """When the door opens again after a day, seen from today."""
-    clinic = services.clinic
-    today = services.now().astimezone(clinic.zone).date()
+    clinic, today = services.clinic, services.today()
     for ahead in range(1, 31):
         spans = clinic.spans(after + timedelta(days=ahead))
         if spans:

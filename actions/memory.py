@@ -10,6 +10,10 @@ from rasa_sdk.events import SlotSet
 
 KEPT_QUESTIONS = 3
 KEPT_PASSAGES = 30
+MISSES_BEFORE_PERSON = 2
+
+CALLBACK = "callback"
+"""Offered: that someone calls back."""
 
 Event = dict[str, Any]
 
@@ -39,7 +43,7 @@ class Memory:
     red_flag: str
     misses: int
     offered: str = ""
-    """The passage that "did you mean" named first."""
+    """What a "yes" would take up: the passage that "did you mean" named first, or `CALLBACK`."""
 
     @classmethod
     def of(cls, tracker: Tracker) -> Memory:
@@ -51,7 +55,7 @@ class Memory:
             last_passage=tracker.get_slot("last_passage") or "",
             red_flag=tracker.get_slot("red_flag") or "",
             misses=int(tracker.get_slot("no_answers") or 0),
-            offered=tracker.get_slot("offered_passage") or "",
+            offered=tracker.get_slot("offered") or "",
         )
 
     def asked(self) -> list[Event]:
@@ -67,13 +71,19 @@ class Memory:
             SlotSet("last_passage", passages[0]),
             SlotSet("no_answers", 0),
             SlotSet("red_flag", None),
-            SlotSet("offered_passage", None),
+            SlotSet("offered", None),
         ]
 
-    def missed(self, offered: list[str]) -> list[Event]:
-        """Remember that the question had no answer, and which passages were offered instead."""
+    @property
+    def offers_a_person(self) -> bool:
+        """Whether a question without an answer would now be one too many."""
+        return self.misses + 1 >= MISSES_BEFORE_PERSON
+
+    def missed(self, passages: list[str]) -> list[Event]:
+        """Remember that the question had no answer, and what was offered instead."""
+        offered = CALLBACK if self.offers_a_person else next(iter(passages), None)
         return [
             SlotSet("no_answers", self.misses + 1),
             SlotSet("red_flag", None),
-            SlotSet("offered_passage", offered[0] if offered else None),
+            SlotSet("offered", offered),
         ]

@@ -11,7 +11,6 @@ from knowledge.answering import answer_as_json
 from knowledge.models import Answer, Refusal, Suggestion
 
 RELATED_BUTTONS = 2
-MISSES_BEFORE_PERSON = 2
 
 
 def payload(intent: str, **slots: str) -> str:
@@ -42,7 +41,7 @@ def answer_reply(answer: Answer, services: Services, memory: Memory, *, lead_in:
 def refusal_reply(refusal: Refusal, services: Services, memory: Memory, *, off_topic: bool) -> Reply:
     """The honest "I don't know", filed for the clinicians; the second in a row offers a person."""
     near = [passage_button(suggestion) for suggestion in refusal.nearest]
-    if memory.misses + 1 >= MISSES_BEFORE_PERSON:
+    if memory.offers_a_person:
         name = "no_answer_twice"
     elif off_topic and not near:
         name = "out_of_scope"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +45,10 @@ class Services:
     wording: Wording
     concepts: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def today(self) -> date:
+        """The date at the clinic."""
+        return self.now().astimezone(self.clinic.zone).date()
 
     def facts(self) -> dict[str, str]:
         """What any wording may name: the clinic's numbers, links and whether it is open."""

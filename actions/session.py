@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from rasa_sdk import Tracker
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
-from actions.memory import Event, Memory
+from actions.memory import CALLBACK, Event, Memory
+from knowledge.models import Answer
 
 Domain = dict[str, Any]
 
@@ -56,13 +57,26 @@ class ActionHopeless(Saying):
     called = "action_hopeless"
 
 
-class ActionUnclear(Saying):
+class AnsweringFirst(Saying):
+    """Says its wording, unless the message names one of our subjects and a passage answers: "kombucha?" is no Spanish."""
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> list[Event]:
+        """Answer, or say it."""
+        memory = Memory.of(tracker)
+        if tracker.latest_message.get("entities"):
+            found = self.services.answers.ask(memory.question, previous=memory.previous, shown=memory.shown)
+            if isinstance(found, Answer):
+                return memory.asked() + self.show(dispatcher, found, memory)
+        return super().run(dispatcher, tracker, domain)
+
+
+class ActionUnclear(AnsweringFirst):
     """That there was no question in it."""
 
     called = "action_unclear"
 
 
-class ActionOtherLanguage(Saying):
+class ActionOtherLanguage(AnsweringFirst):
     """That it reads English only, in Spanish too, and whom to call."""
 
     called = "action_other_language"
@@ -101,13 +115,15 @@ class ActionGreet(ServiceAction):
 
 
 class ActionAffirm(ServiceAction):
-    """Takes "yes" as the answer to "did you mean one of these?"."""
+    """Takes "yes" as the answer to "did you mean one of these?", or to the offer of a call back."""
 
     called = "action_affirm"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, _domain: Domain) -> list[Event]:
-        """Show the passage that was offered first, or ask what they would like to know."""
+        """Show the passage that was offered first, go on to the request, or ask what they would like to know."""
         memory = Memory.of(tracker)
+        if memory.offered == CALLBACK:
+            return [SlotSet("offered", None), FollowupAction("callback_form")]
         answer = self.services.answers.passage(memory.offered) if memory.offered else None
         return self.show(dispatcher, answer, memory) if answer else self.say(dispatcher, "affirm")
 
@@ -120,4 +136,4 @@ class ActionDeny(ServiceAction):
     def run(self, dispatcher: CollectingDispatcher, _tracker: Tracker, _domain: Domain) -> list[Event]:
         """Leave the door open."""
         self.say(dispatcher, "deny")
-        return [SlotSet("offered_passage", None)]
+        return [SlotSet("offered", None)]

@@ -273,11 +273,13 @@ def clock(moment: datetime | time) -> str:
 
 
 def day_name(moment: datetime, today: date) -> str:
-    """The day of `moment` seen from `today`: "today", "tomorrow", a weekday's name, or with the date beyond a week."""
+    """The day of `moment` seen from `today`: "today", "tomorrow", a weekday's name; the date beyond a week, the year in another."""
     ahead = (moment.date() - today).days
     if ahead <= 1:
         return ("today", "tomorrow")[max(ahead, 0)]
-    return f"{moment:%A}" if ahead < 7 else f"{moment:%A}, {moment:%B} {moment.day}"
+    if ahead < 7:
+        return f"{moment:%A}"
+    return f"{moment:%A}, {moment:%B} {moment.day}" + ("" if moment.year == today.year else f", {moment.year}")
 
 
 def load_clinic(path: Path) -> Clinic:

@@ -54,7 +54,7 @@ def test_a_near_miss_offers_what_is_near_and_yes_shows_it(services, answers, dis
     answers.near = (Suggestion("What is pacing 1?", "pacing#1"),)
     events = ActionAnswerQuestion(services).run(dispatcher, tracker("how slow should i go"), {})
     assert sent(dispatcher)[0]["buttons"][0]["payload"] == '/ask_passage{"passage": "pacing#1"}'
-    assert slots_of(events)["offered_passage"] == "pacing#1"
+    assert slots_of(events)["offered"] == "pacing#1"
 
 
 def test_two_misses_in_a_row_offer_a_person(services, dispatcher, tracker):

@@ -1,4 +1,16 @@
-from actions.session import ActionAffirm, ActionDeny, ActionGreet, ActionHelp, ActionHopeless, ActionPrivacy
+import pytest
+from rasa_sdk.events import FollowupAction
+
+from actions.clinic import ActionTalkToPerson
+from actions.session import (
+    ActionAffirm,
+    ActionDeny,
+    ActionGreet,
+    ActionHelp,
+    ActionHopeless,
+    ActionOtherLanguage,
+    ActionPrivacy,
+)
 from tests.actions.fakes import sent, slots_of
 
 
@@ -17,8 +29,32 @@ def test_who_asked_already_is_not_greeted_as_new(services, dispatcher, tracker):
 
 
 def test_yes_shows_what_was_offered(services, dispatcher, tracker):
-    ActionAffirm(services).run(dispatcher, tracker("yes", "affirm", offered_passage="pacing#1"), {})
+    ActionAffirm(services).run(dispatcher, tracker("yes", "affirm", offered="pacing#1"), {})
     assert sent(dispatcher)[0]["passages"][0]["id"] == "pacing#1"
+
+
+def test_yes_to_the_offer_of_a_call_back_opens_the_request(services, dispatcher, tracker):
+    offered = slots_of(ActionTalkToPerson(services).run(dispatcher, tracker("a person", "talk_to_person"), {}))
+    events = ActionAffirm(services).run(dispatcher, tracker("yes", "affirm", **offered), {})
+    assert FollowupAction("callback_form") in events
+    assert len(sent(dispatcher)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "entities", "kind"),
+    [
+        ("pacing?", [{"entity": "treatment", "value": "pacing"}], "answer"),
+        ("pacing?", [], "smalltalk"),
+        ("hola", [{"entity": "food", "value": "cola"}], "smalltalk"),
+    ],
+)
+def test_what_names_a_subject_and_has_an_answer_is_no_other_language(
+    services, dispatcher, tracker, text, entities, kind
+):
+    made = tracker(text, "other_language")
+    made.latest_message["entities"] = entities
+    ActionOtherLanguage(services).run(dispatcher, made, {})
+    assert [reply["kind"] for reply in sent(dispatcher)] == [kind]
 
 
 def test_yes_to_nothing_asks_what_they_want_to_know(services, dispatcher, tracker):
@@ -27,8 +63,8 @@ def test_yes_to_nothing_asks_what_they_want_to_know(services, dispatcher, tracke
 
 
 def test_no_withdraws_the_offer(services, dispatcher, tracker):
-    assert slots_of(ActionDeny(services).run(dispatcher, tracker("no", "deny", offered_passage="x#1"), {})) == {
-        "offered_passage": None
+    assert slots_of(ActionDeny(services).run(dispatcher, tracker("no", "deny", offered="x#1"), {})) == {
+        "offered": None
     }
 
 
