@@ -59,6 +59,7 @@ OUTBOX = Table(
     Column("not_before", Float, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("at", DateTime, nullable=False),
+    sqlite_autoincrement=True,  # a letter never gets the number of one that was erased while it was under way
 )
 SESSIONS = Table(
     "telegram_sessions",

@@ -103,8 +103,8 @@ class Sender:
         del self._lines[chat_id]
 
     async def _deliver(self, letter: Letter) -> None:
-        """Keep at a letter until it is settled."""
-        while letter.id in self._open:
+        """Keep at a letter until it is settled or taken back."""
+        while self._is_open(letter):
             await asyncio.sleep(max(0.0, letter.not_before - time.time()))
             if letter.draft.urgent:
                 again = await self._try(letter)
@@ -112,12 +112,14 @@ class Sender:
                 await self._wait_for_turn(letter.draft.chat_id)
                 async with self._at_once:
                     again = await self._try(letter)
-            if again is None:
+            if again is None or not self._is_open(letter):
                 return
-            letter = again
-            if letter.id in self._open:
-                self._open[letter.id] = letter
-                await self._note(self._mailbox.postponed, letter)
+            self._open[letter.id] = letter = again
+            await self._note(self._mailbox.postponed, letter)
+
+    def _is_open(self, letter: Letter) -> bool:
+        """Whether this very letter still has to be sent: another may have its number by now."""
+        return self._open.get(letter.id) is letter
 
     async def _wait_for_turn(self, chat_id: int) -> None:
         """Wait until Telegram's limits allow a message: in this chat, then over all chats, first come first served."""
@@ -127,7 +129,7 @@ class Sender:
 
     async def _try(self, letter: Letter) -> Letter | None:
         """Try once; returns the letter to try again, or None when it is settled."""
-        if letter.id not in self._open:
+        if not self._is_open(letter):
             return None
         try:
             message_id = await post(self._bot, letter.draft)
@@ -187,9 +189,10 @@ class Sender:
                 logger.error("a session could not be ended (%s)", type(error).__name__)
 
     async def _settle(self, letters: Sequence[Letter], state: str) -> None:
-        for letter in letters:
-            self._open.pop(letter.id, None)
-        await self._note(self._mailbox.settled, [letter.id for letter in letters], state)
+        settled = [letter.id for letter in letters if self._is_open(letter)]
+        for number in settled:
+            del self._open[number]
+        await self._note(self._mailbox.settled, settled, state)
 
     async def _note(self, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Record something; when the database does not take it, say so and go on sending."""

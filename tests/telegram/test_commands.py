@@ -8,6 +8,7 @@ import pytest
 
 from bot.telegram.phrases import COMMANDS
 from tests.telegram.fake_rasa import DISCLAIMER
+from tests.telegram.fake_telegram import reply_with
 from tests.telegram.gateways import Gateway
 
 pytestmark = pytest.mark.slow
@@ -56,6 +57,13 @@ def test_deep_link_greets_and_shows_the_articles_first_passage(shared: Gateway, 
     assert "computer program" in greeting.text
     assert answer.bold == ["What is leaky-gut#1?"]
     assert ("/ask_passage" + json.dumps({"passage": "leaky-gut#1"})) in [text for _, text in shared.rasa.asked]
+
+
+def test_deep_link_to_an_article_that_is_gone_leads_to_the_topics(shared: Gateway, chat: int) -> None:
+    greeting, menu = shared.telegram.say(chat, "/start no-such-article", replies=2)
+    assert "computer program" in greeting.text
+    assert [label for label, _ in menu.buttons][-1].startswith("More")
+    assert "no-such-article" not in " ".join(text for _, text in shared.rasa.asked)
 
 
 @pytest.mark.parametrize("rest", ['x"}', "a/b", "a" * 65, "Ünder"])
@@ -122,6 +130,19 @@ def test_related_question_button_is_acknowledged_and_answered(shared: Gateway, c
     assert sent.bold == ["What is next#1?"]
     query = next(values for called, values in reversed(telegram.calls) if called == "answerCallbackQuery")
     assert query["callback_query_id"] in telegram.answered
+
+
+def test_press_is_acknowledged_at_once_whatever_it_has_to_wait_for(shared: Gateway, chat: int) -> None:
+    telegram = shared.telegram
+    (sent,) = telegram.say(chat, "what is sleep?")
+    with shared.rasa.holding("slow one") as asked:
+        telegram.send(telegram.message(chat, "slow one"))
+        assert asked.wait(10)
+        press = telegram.press_of(chat, sent.buttons[0][1], sent.message_id)
+        telegram.send(press)
+        telegram.wait_for(lambda: press["callback_query"]["id"] in telegram.answered, 5)
+        assert len(telegram.texts(chat)) == 1, "the answer itself is still waiting in line"
+    telegram.wait_for(lambda: len(telegram.texts(chat)) == 3)
 
 
 def test_button_of_an_earlier_conversation_still_works(shared: Gateway, chat: int) -> None:
@@ -201,6 +222,21 @@ def test_forget_asks_first_and_then_erases_everywhere(shared: Gateway, chat: int
     assert senders.isdisjoint(left)
     (after,) = telegram.say(chat, "hello again")
     assert after.text == "You said: hello again"
+
+
+def test_forget_takes_back_what_was_not_sent_yet(shared: Gateway, chat: int) -> None:
+    telegram = shared.telegram
+    telegram.say(chat, "/forget")
+    _, data = telegram.button(chat, "Yes, erase it all")
+    telegram.chat_faults[chat].append(reply_with(429, "Too Many Requests", retry_after=6))
+    telegram.send(telegram.message(chat, f"what is {chat}?"), telegram.message(chat, "what is sleep?"))
+    telegram.wait_for(lambda: not telegram.chat_faults[chat])
+    telegram.wait_for(lambda: len(shared.rows("select 1 from telegram_outbox where state = 'pending'")) == 2)
+    telegram.send(telegram.press_of(chat, data))
+    telegram.wait_for(lambda: "Your chat is erased" in telegram.texts(chat)[-1])
+    telegram.settle()
+    assert not [sent for sent in telegram.chats[chat].sent if sent.bold]
+    assert shared.rows("select 1 from telegram_outbox where state = 'pending'") == []
 
 
 def test_forget_says_so_when_a_part_is_not_reachable(shared: Gateway, chat: int) -> None:

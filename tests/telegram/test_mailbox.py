@@ -74,3 +74,11 @@ def test_mailbox_forgets_a_person_but_not_that_an_update_was_there(mailbox: Mail
     assert [letter.person for letter in mailbox.pending()] == ["bo"]
     mailbox.sweep(timedelta(hours=1))
     assert len(mailbox.pending()) == 1
+
+
+def test_mailbox_gives_the_number_of_an_erased_letter_to_no_other(mailbox: Mailbox) -> None:
+    mailbox.receive([("ann", update(1)), ("ann", update(2))])
+    (erased,) = mailbox.answered(2**33 + 1, "ann", [draft("erased")])
+    mailbox.unsend("ann")
+    (later,) = mailbox.answered(2**33 + 2, "ann", [draft("later")])
+    assert later.id > erased.id
