@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ class Gateway:
     var: Path
     telegram: FakeTelegram
     rasa: FakeRasa
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)
     port: int
+    module: str = "bot.gateway"
     process: subprocess.Popen[bytes] | None = None
     seen: int = 0
 
@@ -52,7 +53,7 @@ class Gateway:
     def start(self, until: str = "Telegram is on") -> None:
         with (self.var / "gateway.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot.gateway"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                [sys.executable, "-m", self.module], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
         self.wait_until(until)
 
@@ -68,6 +69,11 @@ class Gateway:
                 break
             time.sleep(0.05)
         pytest.fail(f"{line!r} not in the log within {seconds} s:\n{self.log[seen:]}")
+
+    def wait_until_dead(self, seconds: float = 20) -> None:
+        """Wait until it killed itself."""
+        assert self.process is not None
+        assert self.process.wait(seconds) == -signal.SIGKILL
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -98,6 +104,30 @@ class Gateway:
     @property
     def secret(self) -> str:
         return self.telegram.webhook["secret_token"]
+
+
+class Machine:
+    """How much of this machine's processors others have taken since it was made: not the gateway, not this process."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._started, self._all, self._ours = time.monotonic(), _busy_seconds(), self._our_seconds()
+
+    @property
+    def share_of_others(self) -> float:
+        elapsed = (time.monotonic() - self._started) * (os.cpu_count() or 1)
+        return max(0.0, (_busy_seconds() - self._all - (self._our_seconds() - self._ours)) / elapsed)
+
+    def _our_seconds(self) -> float:
+        return self._gateway.cpu_seconds + time.process_time()
+
+
+def _busy_seconds() -> float:
+    """Seconds that the processors were at work, or were taken away by the machine's host, since it started."""
+    user, nice, system, _idle, _waiting, irq, softirq, steal = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def make(var: Path, **environment: str) -> Gateway:

@@ -1,4 +1,4 @@
-"""`kill -9` at each step of an update's life, told from outside: by what the fakes see and the database holds."""
+"""`kill -9` at each step of an update's life (`mortal.STEPS`), at many at once, and at random."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from tests.telegram.fake_telegram import Hold, drop, garbage, reply_with
-from tests.telegram.gateways import Gateway
+from tests.telegram.gateways import Gateway, close, make
+from tests.telegram.mortal import STEPS
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,58 @@ Own = Callable[..., Gateway]
 ASKED, UNSENT, SENT, SLOWED, FORGETTING, DONE = range(1, 7)
 
 
-def wait_until_settled(gateway: Gateway, updates: int, seconds: float = 30.0) -> None:
+TWICE = {"sent-and-not-marked", "alarm-sent-and-not-recorded", "alarm-recorded-and-not-marked"}
+"""Steps between sending and marking: after a crash there, one reply comes once more."""
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that dies at the step that a message names; the next test finds it running again."""
+    gateway = make(tmp_path_factory.mktemp("mortal"))
+    gateway.module = "tests.telegram.mortal"
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        close(gateway)
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if not step.startswith("alarm")])
+def test_killed_at_a_step_of_its_life_an_update_is_answered_once_or_once_more(
+    mortal: Gateway, chat: int, step: str
+) -> None:
+    telegram = mortal.telegram
+    telegram.send(telegram.message(chat, f"what is {step}?"), telegram.message(chat, "and behind it"))
+    mortal.wait_until_dead()
+    mortal.start()
+    telegram.wait_for(lambda: "You said: and behind it" in telegram.texts(chat))
+    wait_until_settled(mortal)
+    *answers, last = telegram.chats[chat].sent
+    assert [sent.bold for sent in answers] == [[f"What is {step}?"]] * (2 if step in TWICE else 1)
+    assert last.text == "You said: and behind it"
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step.startswith("alarm")])
+def test_killed_at_a_step_of_its_life_an_emergency_is_answered_once_or_once_more(
+    mortal: Gateway, chat: int, step: str
+) -> None:
+    """It overtakes a message of its own chat that is still being answered."""
+    telegram, held = mortal.telegram, f"held up {chat}"
+    with mortal.rasa.holding(held) as asked:
+        telegram.send(telegram.message(chat, held))
+        assert asked.wait(20)
+        telegram.send(telegram.message(chat, f"I have crushing chest pain ({step})"))
+        mortal.wait_until_dead()
+    mortal.start()
+    telegram.wait_for(lambda: f"You said: {held}" in telegram.texts(chat))
+    wait_until_settled(mortal)
+    alarms = [sent.bold for sent in telegram.chats[chat].sent if sent.bold]
+    assert len(alarms) == (2 if step in TWICE else 1)
+    assert all("911" in bold[0] for bold in alarms)
+    assert len(telegram.texts(chat)) == len(alarms) + 1
+
+
+def wait_until_settled(gateway: Gateway, updates: int = 0, seconds: float = 30.0) -> None:
     """Until every update is done and nothing is left in the outbox."""
     telegram = gateway.telegram
 
@@ -31,12 +83,13 @@ def wait_until_settled(gateway: Gateway, updates: int, seconds: float = 30.0) ->
             pending = gateway.rows("select count(*) from telegram_outbox where state = 'pending'")[0][0]
         except sqlite3.OperationalError:
             return False
-        return done >= updates and pending == 0 and not telegram.updates
+        undone = gateway.rows("select count(*) from telegram_inbox where not done")[0][0]
+        return done >= updates and undone == 0 and pending == 0 and not telegram.updates
 
     telegram.wait_for(settled, seconds)
 
 
-def test_killed_at_every_step_each_update_is_answered_once_or_once_more(own: Own) -> None:
+def test_killed_while_chats_are_in_every_state_each_is_answered_once_or_once_more(own: Own) -> None:
     gateway = own()
     telegram = gateway.telegram
     telegram.say(DONE, "done before")
@@ -116,3 +169,19 @@ def test_webhook_update_is_safe_once_it_was_acknowledged(own: Own) -> None:
     telegram.settle()
     assert telegram.texts(1) == ["You said: kept"]
     assert telegram.texts(2) == ["You said: sent again"]
+
+
+def test_webhook_update_that_was_stored_and_not_acknowledged_is_answered_once(own: Own) -> None:
+    gateway = own(started=False, TELEGRAM_WEBHOOK_URL="https://bot.clinic.example")
+    gateway.module = "tests.telegram.mortal"
+    gateway.start()
+    telegram = gateway.telegram
+    update = telegram.message(1, "what is stored-and-not-acknowledged?")
+    with pytest.raises(httpx.HTTPError):
+        gateway.post(update)
+    gateway.wait_until_dead()
+    gateway.start()
+    assert gateway.post(update).status_code == 200
+    telegram.wait_for(lambda: bool(telegram.texts(1)))
+    telegram.settle()
+    assert len(telegram.texts(1)) == 1
