@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings
 
 from bot.gateway.house import House
 from bot.gateway.settings import GatewaySettings
@@ -23,76 +24,9 @@ from bot.telegram.mailbox import Mailbox
 from bot.telegram.order import Order
 from bot.telegram.updates import Received, distil
 from tests.telegram.fake_rasa import FakeRasa
+from tests.telegram.shapes import ANYTHING, api_updates, broken
 
 ME = Me(123456, "vagus_bot")
-
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
-    max_leaves=8,
-)
-IDS = st.integers(1, 2**52) | st.just(7)
-USER = st.fixed_dictionaries({"id": IDS, "is_bot": st.just(False)}, optional={"username": st.text(max_size=8)})
-CHAT = st.fixed_dictionaries(
-    {"id": IDS | st.integers(-(2**52), -1), "type": st.sampled_from(["private", "group", "supergroup", "channel"])}
-)
-TEXT = st.one_of(
-    st.text(max_size=60),
-    st.sampled_from(
-        ["/start", "/start leaky-gut", "/topics", "/save", "/forget", "/stop", "/help@vagus_bot", "@vagus_bot"]
-    ),
-    st.sampled_from(["I can't breathe", "what is pacing?", "\ud800", "\x00", "<b>", "a" * 4096, '/ask_passage{"x":1}']),
-)
-MESSAGE = st.fixed_dictionaries(
-    {"message_id": IDS, "date": st.integers(0, 2**31), "chat": CHAT},
-    optional={
-        "from": USER,
-        "text": TEXT,
-        "caption": TEXT,
-        "photo": st.lists(st.fixed_dictionaries({"file_id": st.text(max_size=5)}), max_size=2),
-        "sticker": ANYTHING,
-        "voice": ANYTHING,
-        "media_group_id": st.text(max_size=5),
-        "message_thread_id": IDS,
-        "is_topic_message": st.booleans(),
-        "reply_to_message": st.fixed_dictionaries({"message_id": IDS}, optional={"from": USER}),
-        "new_chat_members": ANYTHING,
-        "entities": ANYTHING,
-    },
-)
-QUERY = st.fixed_dictionaries(
-    {"id": st.text(max_size=10), "from": USER}, optional={"message": MESSAGE, "data": st.text(max_size=64)}
-)
-MEMBER = st.fixed_dictionaries(
-    {
-        "chat": CHAT,
-        "from": USER,
-        "new_chat_member": st.fixed_dictionaries({"status": st.text(max_size=8) | st.just("kicked")}),
-    }
-)
-SHAPES = st.one_of(
-    st.fixed_dictionaries({"message": MESSAGE}),
-    st.fixed_dictionaries({"callback_query": QUERY}),
-    st.fixed_dictionaries({"my_chat_member": MEMBER}),
-    st.dictionaries(
-        st.sampled_from(["message", "edited_message", "channel_post", "callback_query", "my_chat_member", "poll"]),
-        ANYTHING,
-    ),
-)
-
-
-@st.composite
-def broken(draw: st.DrawFn) -> Any:
-    """An update with one value anywhere in it replaced by something else."""
-    update = json.loads(json.dumps(draw(SHAPES) | {"update_id": draw(st.integers(0, 2**40))}))
-    place: Any = update
-    while isinstance(place, dict) and place:
-        key = draw(st.sampled_from(sorted(place)))
-        if not isinstance(place[key], dict) or draw(st.booleans()):
-            place[key] = draw(ANYTHING)
-            break
-        place = place[key]
-    return update
 
 
 @pytest.fixture(scope="module")
@@ -111,33 +45,99 @@ def clerk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Ru
     rasa.close()
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(broken() | ANYTHING)
+FUZZ = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@settings(FUZZ, max_examples=250)
+@given(api_updates() | broken() | ANYTHING)
 def test_fuzzed_updates_never_crash_a_handler(clerk: tuple[asyncio.Runner, Clerk], update: Any) -> None:
     runner, desk = clerk
     received = distil(update)
     if received is None or not desk.concerns_us(received):
         return
+    assert Received(**json.loads(received.to_json())) == received
     assert len(desk.person(received)) == 22
     desk.toast(received)
-    for draft in [*runner.run(desk.answer(received)), *desk.excuse(received)]:
+    for draft in [*runner.run(desk.answer(received)), *desk.alarm(received), *desk.excuse(received)]:
         json.dumps(asdict(draft))
         assert draft.chat_id == received.chat_id
         for row in draft.body.get("keyboard") or ():
             assert all(0 < len(data.encode()) <= 64 for _, data in row)
 
 
-async def test_webhook_address_without_https_is_a_clear_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    address = "http://bot.clinic.example"
-    house = House.open(
-        GatewaySettings(var=tmp_path, encoder=tmp_path, telegram_token="1:x", telegram_webhook_url=address)
-    )
+def test_fuzzed_updates_are_not_all_thrown_away_at_the_door() -> None:
+    """What the fuzzing is worth: each kind of update that concerns us comes up, with and without words."""
+    seen: Counter[tuple[str, bool, bool]] = Counter()
+
+    @settings(FUZZ, max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
+    @given(api_updates())
+    def look(update: Any) -> None:
+        received = distil(update)
+        if received is not None:
+            seen[(received.kind, bool(received.text), bool(received.attached))] += 1
+
+    look()
+    assert sum(seen.values()) > 40, seen
+    kinds = {("message", True, False), ("message", False, True), ("button", False, False), ("left", False, False)}
+    assert kinds <= set(seen), seen
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"telegram_webhook_url": "http://bot.clinic.example"}, "TELEGRAM_WEBHOOK_URL: must start with https://"),
+        ({"telegram_token": "123456:AAE some more"}, "TELEGRAM_TOKEN: not of the form"),
+        ({"telegram_token": "AAEonly"}, "TELEGRAM_TOKEN: not of the form"),
+        ({"telegram_token": "123456:ABC\n"}, "TELEGRAM_TOKEN: not of the form"),
+        ({}, "telegram.key: not a key"),
+    ],
+)
+async def test_settings_that_cannot_work_are_a_clear_error_and_no_crash(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wrong: dict[str, str], said: str
+) -> None:
+    (tmp_path / "telegram.key").write_text("damaged")
+    values = {"telegram_token": "1:x", "telegram_api": "http://127.0.0.1:9/bot"} | wrong
+    house = House.open(GatewaySettings(var=tmp_path, encoder=tmp_path, **values))  # type: ignore[arg-type]
     front = TelegramFront(house)
     await front.start()
     await asyncio.sleep(0.1)
     await front.stop()
     await house.close()
-    assert "TELEGRAM_WEBHOOK_URL: must start with https://" in caplog.text
+    assert said in caplog.text
+    assert "the rest of the gateway runs" in caplog.text
+    assert values["telegram_token"].strip() not in caplog.text or values["telegram_token"] == "1:x"
+
+
+class Comparisons:
+    """Stands in for `secrets.compare_digest` and tells what it was asked."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[bytes, bytes]] = []
+
+    def __call__(self, given: bytes, right: bytes) -> bool:
+        self.seen.append((given, right))
+        return hmac.compare_digest(given, right)
+
+
+async def test_door_compares_path_and_secret_whole_and_in_constant_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong, both go through `secrets.compare_digest`; a clock cannot tell that from outside."""
+    house = House.open(
+        GatewaySettings(var=tmp_path, encoder=tmp_path, telegram_token="1:x", telegram_webhook_url="https://b.example")
+    )
+    front = TelegramFront(house)
+    compared = Comparisons()
+    monkeypatch.setattr("bot.telegram.front.secrets.compare_digest", compared)
+    front.is_door("", "")
+    (_, path), (_, secret) = compared.seen
+    assert len(path) == len(secret) == 22
+    assert front.is_door(path.decode(), secret.decode()) == (True, True)
+    for wrong in ("", "wrong", secret.decode()[:-1], secret.decode() + "x", "\u00e9"):
+        compared.seen.clear()
+        assert front.is_door(wrong, wrong) == (False, False)
+        assert compared.seen == [(wrong.encode(), path), (wrong.encode(), secret)]
+    await house.close()
 
 
 def private(text: str, **changes: Any) -> Received:
