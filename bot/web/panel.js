@@ -371,7 +371,7 @@ function clock(at, { lang }) {
 
 const day = (date, { lang }) => date && new Date(date).toLocaleString(lang, { dateStyle: 'long', timeZone: 'UTC' });
 
-/** The page "for my appointment", to print or keep. */
+/** The appointment page, to print or keep. */
 function fillPage(page, { title, clinic, made_on: on, items, questions_to_ask: questions, disclaimer, notice }, { host, words }) {
   const { document: paper } = page;
   adopt(paper, host.css, page);
@@ -382,6 +382,6 @@ function fillPage(page, { title, clinic, made_on: on, items, questions_to_ask: q
     el('h1', {}, title), el('p', {}, `${clinic.name}, ${clinic.phone}\n${day(on, words)}`), el('button.choice', { click: () => page.print() }, words.print),
     el('p', {}, notice),
     items.map(({ question, passages }) => [el('h2', {}, words.you, ' ', question), passages.map((one) => passageNode(one, words))]),
-    el('h2', {}, words.bring), el('ul', {}, questions.map((text) => el('li', {}, text))),
+    questions[0] && [el('h2', {}, words.bring), el('ul', {}, questions.map((text) => el('li', {}, text)))],
     el('p', {}, disclaimer)));
 }

@@ -247,6 +247,15 @@ def test_summary_opens_a_page_to_print(chat: Chat) -> None:
     expect(paper.get_by_role("button", name="Print")).to_be_hidden()
 
 
+def test_summary_without_questions_has_no_empty_heading(chat: Chat, fake: Fake) -> None:
+    fake.summary = {"questions_to_ask": []}
+    chat.open().ask()
+    with chat.page.expect_popup() as opened:
+        chat.choose("Save for my appointment")
+    headings = opened.value.get_by_role("heading")
+    expect(headings).to_have_text(["For my appointment", re.compile("^You asked"), SLEEP["heading"]])
+
+
 def test_summary_that_fails_closes_its_page_and_says_so(chat: Chat) -> None:
     chat.open()
     chat.page.route("**/summary", lambda route: route.abort())
