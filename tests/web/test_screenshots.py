@@ -1,6 +1,7 @@
 """Pictures of the widget, for people to look at, in var/screenshots, in CI too.
 
-`VAGUS_SHOTS=1` re-takes the two in docs/images. With `VAGUS_URL=http://127.0.0.1:8000` those two come from the gateway that runs there.
+`VAGUS_SHOTS=1` re-takes the two in docs/images.
+With `VAGUS_URL=http://127.0.0.1:8000` those two come from the gateway that runs there.
 """
 
 from __future__ import annotations
