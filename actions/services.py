@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from actions.wording import Reply, Wording
-from knowledge.answering import AnswerService
 from knowledge.clinic import Clinic, load_clinic
 from knowledge.models import Answer, Refusal
+from knowledge.serving import CurrentAnswers
 from knowledge.settings import ROOT, KnowledgeSettings
 from knowledge.vocabulary import load_vocabulary
 
@@ -19,7 +19,7 @@ RESPONSES = ROOT / "bot" / "domain" / "responses"
 
 
 class Answers(Protocol):
-    """The part of `knowledge.answering.AnswerService` that actions use."""
+    """The part of `knowledge.serving.CurrentAnswers` that actions use."""
 
     def ask(self, question: str, *, previous: Sequence[str] = (), shown: Sequence[str] = ()) -> Answer | Refusal:
         """Answer a question, or refuse."""
@@ -80,7 +80,7 @@ def open_services(environ: Mapping[str, str], responses: Path = RESPONSES) -> Se
     settings = KnowledgeSettings.from_env(environ)
     vocabulary = load_vocabulary(settings.vocabulary)
     return Services(
-        answers=AnswerService.open(settings),
+        answers=CurrentAnswers(settings),
         clinic=load_clinic(settings.clinic),
         wording=Wording.load(responses),
         concepts={term: concept.id for concept in vocabulary for term in concept.terms},
