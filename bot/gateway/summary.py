@@ -33,14 +33,20 @@ class Summary(BaseModel):
 
 
 def summarise(turns: Sequence[Turn], clinic: dict[str, Any], today: date) -> Summary:
-    """Build the summary of a session from its turns. Only answers count; every word of theirs is an approved one."""
-    items: list[SummaryItem] = []
+    """Build the summary of a session from its turns. Only answers count; every word of theirs is an approved one.
+
+    The same passages once more, "say it simpler" for one, are no new question: they stand in the wording given last.
+    """
+    answered: dict[tuple[str, ...], SummaryItem] = {}
     notice = None
     for turn in turns:
         for reply in turn.replies:
             if reply.kind == "answer":
-                items.append(SummaryItem(question=turn.text, passages=list(reply.passages)))
+                ids = tuple(passage.id for passage in reply.passages)
+                item = answered.setdefault(ids, SummaryItem(question=turn.text, passages=[]))
+                item.passages = list(reply.passages)
                 notice = reply.notice or notice
+    items = list(answered.values())
     return Summary(
         title="For my appointment",
         clinic=clinic,

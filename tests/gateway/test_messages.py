@@ -355,14 +355,31 @@ async def test_summary_holds_answers_only_with_their_questions_and_what_to_ask(g
     chat = await gateway.chat()
     await chat.say("hi there")
     await chat.say("does water help?")
-    await chat.say("does water help me?")
     found = (await chat.http.get("/api/v1/summary")).raise_for_status().json()
-    assert [item["question"] for item in found["items"]] == ["does water help?", "does water help me?"]
+    assert [item["question"] for item in found["items"]] == ["does water help?"]
     assert found["items"][0]["passages"] == answer()["passages"]
     assert found["questions_to_ask"] == ["Is it full?", "Is it hot?"]
     assert found["notice"] == "Sample content."
     assert found["disclaimer"]
     assert found["clinic"]["phone"] == "(212) 555-0142"
+
+
+async def test_summary_holds_a_passage_once_in_the_wording_given_last(gateway: Gateway) -> None:
+    first = answer()["passages"][0]
+    given = {
+        "does water help?": first,
+        "say it simpler": {**first, "text": "Water helps."},
+        "and tea?": {**first, "id": "tea#1"},
+    }
+    gateway.rasa.reply = lambda text: [answer(passages=[given[text]])]
+    chat = await gateway.chat()
+    for text in given:
+        await chat.say(text)
+    items = (await chat.http.get("/api/v1/summary")).raise_for_status().json()["items"]
+    assert [(item["question"], item["passages"][0]["text"]) for item in items] == [
+        ("does water help?", "Water helps."),
+        ("and tea?", first["text"]),
+    ]
 
 
 async def test_summary_of_nothing_is_empty(chat: Chat) -> None:
