@@ -56,6 +56,7 @@ class FakeTelegram(HttpServer):
         self.updates: dict[int, dict[str, Any]] = {}
         self.faults: dict[str, deque[Fault]] = defaultdict(deque)
         self.chat_faults: dict[int, deque[Fault]] = defaultdict(deque)
+        """For a chat's messages and edits; "typing" comes or not as the machine's speed has it, and takes none."""
         self.blocked: set[int] = set()
         self.bad_token = False
         self.webhook: dict[str, str] = {}
@@ -154,7 +155,10 @@ class FakeTelegram(HttpServer):
         if method != "getUpdates":
             self.calls.append((method, values))
         chat_id = int(values.get("chat_id", 0))
-        for faults in (self.faults[method], self.chat_faults[chat_id] if chat_id else deque()):
+        of_chat = (
+            self.chat_faults[chat_id] if method.startswith(("send", "edit")) and method != "sendChatAction" else deque()
+        )
+        for faults in (self.faults[method], of_chat):
             if faults:
                 answer = await faults.popleft()(self, request)
                 if answer is not None:

@@ -58,7 +58,7 @@ def test_killed_at_a_step_of_its_life_an_emergency_is_answered_once_or_once_more
     mortal: Gateway, chat: int, step: str
 ) -> None:
     """It overtakes a message of its own chat that is still being answered."""
-    telegram, held = mortal.telegram, f"held up {chat}"
+    telegram, held = mortal.telegram, f"how much fiber do beans have? {chat}"
     with mortal.rasa.holding(held) as asked:
         telegram.send(telegram.message(chat, held))
         assert asked.wait(20)
