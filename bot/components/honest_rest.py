@@ -92,7 +92,7 @@ class HonestRest(InputChannel):  # type: ignore[misc]
             agent = request.app.ctx.agent
             if forget or agent.tracker_store.is_longer_than(sender, MAX_EVENTS):
                 async with agent.lock_store.lock(sender):
-                    await agent.tracker_store.forget_events(sender)
+                    await agent.tracker_store.forget_events(sender, leave_log=not forget)
             return reply
 
         @routes.delete("/conversations/<sender:str>")

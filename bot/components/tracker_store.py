@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy
@@ -19,7 +19,7 @@ from sqlalchemy.pool import StaticPool
 RECENT = 500
 """Conversations kept in memory between their turns."""
 
-_COUNT = sqlalchemy.text("SELECT count(*) FROM events WHERE sender_id = :sender")
+_EMPTY_LOG = sqlalchemy.text("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
@@ -39,25 +39,32 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
         self._recent: OrderedDict[str, DialogueStateTracker] = OrderedDict()
         self._stored: dict[str, int] = {}
         """Rows of the conversations that are in a turn of ours, counted when it began."""
+        table = self.SQLEvent.__table__
+        its_own = table.c.sender_id == sqlalchemy.bindparam("sender")
+        self._insert, self._delete = table.insert(), table.delete().where(its_own)
+        self._count = sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(its_own)
         if self.engine.dialect.name == "sqlite":
             self._keep_one_connection()
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
         """The conversation's tracker; None when there is none."""
         recent = self._recent.pop(sender_id, None)
-        self._stored[sender_id] = self.count_events(sender_id)
-        if recent is not None and len(recent.events) == self._stored[sender_id]:
+        stored = self._stored[sender_id] = self.count_events(sender_id)
+        if recent is not None and len(recent.events) == stored:
             return recent
-        return await super().retrieve(sender_id)
+        return await super().retrieve(sender_id) if stored else None
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Write the events that are new, all in one statement."""
         await self.stream_events(tracker)
-        with self.session_scope() as session:
-            rows = [_row(tracker.sender_id, event) for event in self._additional_events(session, tracker)]
-            if rows:
-                session.execute(self.SQLEvent.__table__.insert(), rows)
-                session.commit()
+        rows = [_row(tracker.sender_id, event) for event in self._unsaved(tracker)]
+        if rows:
+            with self.engine.begin() as connection:
+                connection.execute(self._insert, rows)
+        self._remember(tracker)
+
+    def _remember(self, tracker: DialogueStateTracker) -> None:
+        """Keep a tracker that was saved for the next turn."""
         self._stored.pop(tracker.sender_id, None)
         self._recent[tracker.sender_id] = tracker
         if len(self._recent) > RECENT:
@@ -70,32 +77,50 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
 
     def erase(self, sender_id: str) -> int:
         """Delete every event of a conversation; returns how many there were."""
+        deleted = self._replace(sender_id, [])
+        if deleted:
+            self._empty_log()
+        return deleted
+
+    def _replace(self, sender_id: str, events: Sequence[Event]) -> int:
+        """Delete every event of a conversation and write others in their place; returns how many were deleted."""
         self._recent.pop(sender_id, None)
         self._stored.pop(sender_id, None)
-        with self.session_scope() as session:
-            rows = session.query(self.SQLEvent).filter(self.SQLEvent.sender_id == sender_id)
-            deleted = int(rows.delete(synchronize_session=False))
-            session.commit()
-            if deleted and self.engine.dialect.name == "sqlite":
-                session.execute(sqlalchemy.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        with self.engine.begin() as connection:
+            deleted = int(connection.execute(self._delete, {"sender": sender_id}).rowcount)
+            if events:
+                connection.execute(self._insert, [_row(sender_id, event) for event in events])
         return deleted
+
+    def _empty_log(self) -> None:
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.execute(_EMPTY_LOG)
 
     def count_events(self, sender_id: str) -> int:
         """How many events a conversation has."""
-        with self.session_scope() as session:
-            return int(session.execute(_COUNT, {"sender": sender_id}).scalar())
+        with self.engine.connect() as connection:
+            return int(connection.execute(self._count, {"sender": sender_id}).scalar())
 
-    async def forget_events(self, sender_id: str) -> None:
-        """Replace a conversation by its slots: what was said is gone, what the dialogue needs to go on stays."""
+    async def forget_events(self, sender_id: str, *, leave_log: bool = False) -> None:
+        """Replace a conversation by its slots: what was said is gone, what the dialogue needs to go on stays.
+
+        Args:
+            sender_id: The conversation.
+            leave_log: Leave SQLite's log to the next erasure or hourly purge. It takes 4 ms to empty, too much for a
+                conversation that only grew long.
+        """
         tracker = await self.retrieve(sender_id)
         if tracker is None or tracker.active_loop:  # a form in progress needs its events
             return
-        self.erase(sender_id)
         # In this order: Rasa reads events from the session's start on, by the time at which they were made.
         events = [ActionExecuted(ACTION_SESSION_START_NAME), SessionStarted()]
         events += [SlotSet(name, slot.value) for name, slot in tracker.slots.items() if slot.value is not None]
         events.append(ActionExecuted(ACTION_LISTEN_NAME))
-        await self.save(DialogueStateTracker.from_events(sender_id, events, self.domain.slots))
+        self._replace(sender_id, events)
+        if not leave_log:
+            self._empty_log()
+        self._remember(DialogueStateTracker.from_events(sender_id, events, self.domain.slots))
 
     def erase_idle(self, seconds: float) -> int:
         """Delete conversations in which nothing happened for `seconds`; returns how many events went."""
@@ -103,9 +128,11 @@ class ErasableTrackerStore(SQLTrackerStore):  # type: ignore[misc]
             latest = sqlalchemy.func.max(self.SQLEvent.timestamp)
             rows = session.query(self.SQLEvent.sender_id).group_by(self.SQLEvent.sender_id)
             idle = [sender for (sender,) in rows.having(latest < time.time() - seconds)]
-        return sum(self.erase(sender) for sender in idle)
+        deleted = sum(self._replace(sender, []) for sender in idle)
+        self._empty_log()
+        return deleted
 
-    def _additional_events(self, _session: Any, tracker: DialogueStateTracker) -> Iterator[Any]:
+    def _unsaved(self, tracker: DialogueStateTracker) -> Iterator[Event]:
         """Events that are not stored yet: a conversation is one session here, so its rows are its first events."""
         stored = self._stored.get(tracker.sender_id)
         if stored is None:
