@@ -12,6 +12,7 @@ import gc
 import hashlib
 import logging
 import os
+import re
 import sys
 import time
 import uuid
@@ -110,7 +111,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
 
 
 def sources_fingerprint(settings: RasaSettings) -> str:
-    """Twelve hex digits over everything that shapes a model.
+    """Twelve hex digits over everything that shapes a model: of our components only those that config.yml names.
 
     Raises:
         SystemExit: If the exported encoder is missing.
@@ -118,8 +119,11 @@ def sources_fingerprint(settings: RasaSettings) -> str:
     manifest = settings.encoder / "encoder.json"
     if not manifest.is_file():
         raise SystemExit(f"{manifest}: missing. Run `make build` to export the encoder.")
-    files = [ROOT / "config.yml", settings.vocabulary, ROOT / "knowledge" / "language.py", manifest]
-    for folder, pattern in (("bot/domain", "*.yml"), ("bot/data", "*.yml"), ("bot/components", "*.py")):
+    config = ROOT / "config.yml"
+    components = sorted(set(re.findall(r"\bbot\.components\.(\w+)", config.read_text(encoding="utf-8"))))
+    files = [config, settings.vocabulary, ROOT / "knowledge" / "language.py", manifest]
+    files += [ROOT / "bot" / "components" / f"{name}.py" for name in components]
+    for folder, pattern in (("bot/domain", "*.yml"), ("bot/data", "*.yml")):
         files += sorted((ROOT / folder).rglob(pattern))
     digest = hashlib.sha256(f"{RECIPE} {sys.version_info[:2]}".encode())
     for path in files:
@@ -176,8 +180,10 @@ def serve(settings: RasaSettings) -> None:
 
     from bot.components.honest_rest import HonestRest
     from bot.components.lean_actions import install_lean_actions
+    from bot.components.lean_dialogue import install_lean_dialogue
 
     install_lean_actions()
+    install_lean_dialogue()
     app = configure_app([HonestRest()], enable_api=False, route="/webhooks/", use_uvloop=True)
 
     async def open_agent(app: Any, _loop: Any) -> None:
@@ -188,6 +194,7 @@ def serve(settings: RasaSettings) -> None:
         logger.info("serving %s on http://%s:%d", model.name, settings.host, settings.port)
 
     async def close_agent(app: Any, _loop: Any) -> None:
+        await app.ctx.agent.action_endpoint.close()
         app.ctx.agent.tracker_store.engine.dispose()
 
     app.register_listener(open_agent, "before_server_start")
@@ -199,8 +206,8 @@ def load_agent(settings: RasaSettings, model: Path) -> Any:
     """An agent with its endpoints built in code: our tracker store (never Rasa's silent fallback to memory) and actions."""
     from rasa.core.agent import Agent
     from rasa.core.lock_store import InMemoryLockStore, RedisLockStore
-    from rasa.utils.endpoints import EndpointConfig
 
+    from bot.components.lean_actions import KeptEndpoint
     from bot.components.tracker_store import ErasableTrackerStore
 
     settings.var.mkdir(parents=True, exist_ok=True)
@@ -210,7 +217,7 @@ def load_agent(settings: RasaSettings, model: Path) -> Any:
         store = ErasableTrackerStore(dialect="sqlite", db=str(settings.var / "tracker.db"))
     agent = Agent(
         lock_store=RedisLockStore(host=settings.redis_host) if settings.redis_host else InMemoryLockStore(),
-        action_endpoint=EndpointConfig(url=settings.actions_url),
+        action_endpoint=KeptEndpoint(url=settings.actions_url),
     )
     agent.tracker_store = store
     agent.load_model(model)

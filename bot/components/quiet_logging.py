@@ -47,9 +47,9 @@ def configure_logging(level: str) -> None:
     warnings.showwarning = lambda *_args, **_kwargs: None
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, _event_name_only],
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),  # below it, a call does nothing at all
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
 
 

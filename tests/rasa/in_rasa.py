@@ -13,15 +13,16 @@ import io
 import json
 import logging
 import os
+import random
 import socket
 import sqlite3
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 os.environ["RASA_TELEMETRY_ENABLED"] = "false"
 os.environ["LOG_LEVEL"] = "ERROR"
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import aiohttp
+import aiohttp.web
 import numpy as np
 import rasa.shared.utils.io
 import structlog
@@ -36,16 +38,36 @@ from jsonschema import ValidationError
 from rasa.core.actions.action import RemoteAction
 from rasa.core.channels import channel
 from rasa.core.lock_store import InMemoryLockStore
+from rasa.core.policies.rule_policy import RulePolicy
+from rasa.engine.exceptions import GraphComponentException, GraphRunError
+from rasa.engine.graph import ExecutionContext, GraphComponent, GraphSchema, SchemaNode
+from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.nlu.constants import FEATURIZER_CLASS_ALIAS
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, SlotSet, UserUttered
+from rasa.shared.core.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    ActionReverted,
+    ActiveLoop,
+    AllSlotsReset,
+    BotUttered,
+    DefinePrevUserUtteredFeaturization,
+    EntitiesAdded,
+    FollowupAction,
+    Restarted,
+    SessionStarted,
+    SlotSet,
+    UserUtteranceReverted,
+    UserUttered,
+)
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
+from rasa.utils.endpoints import ClientResponseError
 from sanic import Sanic
 
-from bot.components import lean_actions, quiet_logging
+from bot.components import lean_actions, lean_dialogue, quiet_logging
 from bot.components.hashed_words import HashedWordsFeaturizer
 from bot.components.honest_rest import MAX_EVENTS, HonestRest
 from bot.components.sentence_encoder import DEFAULT_FOLDER, SentenceEncoderFeaturizer
@@ -54,6 +76,8 @@ from bot.rasa_server import RasaSettings, sources_fingerprint
 from knowledge.encoder import SentenceEncoder
 from knowledge.language import saved_language
 
+DASK_RUN, POSSIBLE_KEYS = DaskGraphRunner.run, RulePolicy._get_possible_keys
+PAST_STATES = DialogueStateTracker.past_states
 DOMAIN = Domain.from_dict(
     {
         "version": "3.1",
@@ -81,6 +105,18 @@ RESULTS: list[Any] = [
     {"events": [None]},
     {"events": [{"event": "active_loop", "name": None}]},
     {"events": [{"event": "active_loop"}]},
+    {"events": [{"event": "slot", "name": "a", "value": 1, "timestamp": True}]},
+    {"events": [{"event": "slot", "name": "a", "value": 1, "timestamp": "now"}]},
+    {"events": [{"event": "slot", "name": "a", "value": 1, "timestamp": 1.5, "metadata": {}}]},
+    {"events": [{"event": "slot", "name": None, "value": 1}]},
+    {"events": [{"event": "followup", "metadata": []}]},
+    {"events": [{"event": "followup", "metadata": None, "timestamp": None}]},
+    {"events": [{"event": ["slot"]}]},
+    {"events": [{"event": "action", "name": 5}]},
+    {"events": [{"event": "entities"}]},
+    {"events": None},
+    {"responses": None},
+    {"responses": [{"text": 5}], "more": [1]},
 ]
 
 
@@ -101,6 +137,17 @@ def message_of_exit(function: Any, *arguments: Any) -> str:
     except SystemExit as stop:
         return str(stop)
     raise AssertionError(f"{function.__name__}{arguments} did not stop")
+
+
+@contextlib.contextmanager
+def raising(kind: type[Exception]) -> Iterator[list[Any]]:
+    """Catches an error that must come (pytest is not installed here); gives a list that then holds it."""
+    caught: list[Any] = []
+    try:
+        yield caught
+    except kind as error:
+        caught.append(error)
+    assert caught, f"no {kind.__name__}"
 
 
 def conversation(sender: str, words: str, *, turns: int = 1) -> DialogueStateTracker:
@@ -127,6 +174,182 @@ def check_compiled_validation_accepts_and_rejects_what_the_original_does() -> No
         assert outcomes[0] == outcomes[1], (result, outcomes)
         accepted += outcomes[0] is True
     assert 0 < accepted < len(RESULTS), "the cases must hold results of both kinds"
+
+
+def check_what_our_actions_send_is_accepted_at_once() -> None:
+    assert lean_actions.is_plainly_valid(RESULTS[1])
+    assert lean_actions.is_plainly_valid({"events": [{"event": "followup", "name": "a"}], "responses": []})
+    for result in RESULTS:
+        if lean_actions.is_plainly_valid(result):
+            assert RemoteAction("a", None)._validate_action_result(result), result
+
+
+async def check_calls_share_a_connection_and_tell_errors_as_rasa_does() -> None:
+    peers = set()
+
+    async def answer(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        peers.add(request.transport.get_extra_info("peername"))
+        status = (await request.json())["status"]
+        return aiohttp.web.json_response({"action_name": "a"}, status=status)
+
+    app = aiohttp.web.Application()
+    app.router.add_post("/webhook", answer)
+    runner = aiohttp.web.AppRunner(app)
+    await runner.setup()
+    site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    endpoint = lean_actions.KeptEndpoint(f"http://127.0.0.1:{runner.addresses[0][1]}/webhook")
+    for _ in range(3):
+        assert await endpoint.request(json={"status": 200}) == {"action_name": "a"}
+    with raising(ClientResponseError) as caught:
+        await endpoint.request(json={"status": 400})
+    assert (caught[0].status, json.loads(caught[0].text)) == (400, {"action_name": "a"})
+    assert len(peers) == 1
+    await endpoint.close()
+    assert await endpoint.request(json={"status": 200}) == {"action_name": "a"}, "closed, it opens again"
+    await endpoint.close()
+    await runner.cleanup()
+
+
+class Adds(GraphComponent):  # type: ignore[misc]
+    """A node that adds its numbers, and notes that it ran."""
+
+    ran: ClassVar[list[str]] = []
+
+    def __init__(self, name: str, plus: int) -> None:
+        self.name, self.plus = name, plus
+
+    @classmethod
+    def create(cls, config: Any, model_storage: Any, resource: Any, execution_context: Any) -> Adds:  # noqa: ARG003
+        return cls(execution_context.node_name, config["plus"])
+
+    def add(self, one: int = 0, other: int = 0) -> int:
+        self.ran.append(self.name)
+        if one == 99:
+            raise RuntimeError("99")
+        return one + other + self.plus
+
+
+def graph_of(**needs: dict[str, str]) -> DaskGraphRunner:
+    nodes = {
+        name: SchemaNode(wanted, Adds, "create", "add", {"plus": 10**i}, eager=True, is_target=name == "last")
+        for i, (name, wanted) in enumerate(needs.items())
+    }
+    schema = GraphSchema(nodes)
+    return DaskGraphRunner(schema, None, ExecutionContext(schema))
+
+
+def check_a_graph_run_in_order_gives_what_dask_gives() -> None:
+    runner = graph_of(
+        last={"one": "left", "other": "right"}, left={"one": "root"}, right={"one": "root", "other": "seed"}, root={}
+    )
+    for targets in (None, ["last"], ["left"], ["right", "left"], ["root"]):
+        for inputs in (
+            {"seed": 5},
+            {"seed": 5, "unused": [1]},
+            {"seed": 5, "root": 7},
+            {},
+            {"seed": "left"},
+            {"root": 99},
+        ):
+            outcomes = []
+            for run in (DASK_RUN, lean_dialogue.run_in_order, lean_dialogue.run_in_order):
+                Adds.ran.clear()
+                try:
+                    found: Any = run(runner, inputs, targets)
+                except (GraphRunError, GraphComponentException) as error:
+                    found = type(error)
+                outcomes.append((found, sorted(Adds.ran) if isinstance(found, dict) else None))
+            assert outcomes[0] == outcomes[1] == outcomes[2], (targets, inputs, outcomes)
+
+
+def check_indexed_rules_are_the_rules_that_rasa_finds() -> None:
+    dice = random.Random(7)
+    unset = "should_not_be_set"
+
+    def state() -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        if dice.random() < 0.85:
+            made["prev_action"] = {"action_name": dice.choice(["action_listen", "action_listen", "x", "y", unset])}
+        if dice.random() < 0.1:
+            made["prev_action"] = {"action_text": "words"}
+        if dice.random() < 0.8:
+            made["user"] = {
+                dice.choice(["intent", "intent", "intent", "text"]): dice.choice(["a", "b", "c", unset, ""])
+            }
+        if dice.random() < 0.3:
+            made["slots"] = {"s": dice.choice([[1.0], [0.0, 1.0], unset])}
+        if dice.random() < 0.2:
+            made["active_loop"] = {"name": dice.choice(["form", unset])}
+        return made
+
+    def as_in_a_conversation(made: dict[str, Any]) -> dict[str, Any]:
+        slots = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in made.get("slots", {}).items()
+        }
+        return {**made, "slots": slots}
+
+    policy, found = RulePolicy.__new__(RulePolicy), 0
+    for _ in range(20):
+        lookup = {json.dumps([state() for _ in range(dice.choice([1, 1, 2, 3]))]): "action" for _ in range(60)}
+        for _ in range(100):
+            states = [as_in_a_conversation(state()) for _ in range(dice.randrange(5))]
+            expected = POSSIBLE_KEYS(policy, lookup, states)
+            assert lean_dialogue.possible_keys(policy, lookup, states) == expected, (lookup, states)
+            found += bool(expected) and bool(states)
+    assert found > 500, "most cases must find something"
+
+
+def check_past_states_are_those_of_a_replay() -> None:
+    dice = random.Random(11)
+    domain = Domain.from_dict(
+        {
+            "version": "3.1",
+            "intents": ["a", "b"],
+            "entities": ["e"],
+            "slots": {"s": {"type": "text", "mappings": [{"type": "custom"}]}},
+            "actions": ["x", "y"],
+            "forms": {"form": {"required_slots": ["s"]}},
+        }
+    )
+    entity = {"entity": "e", "value": "v", "start": 0, "end": 1}
+    kinds = [
+        lambda: UserUttered("words", {"name": dice.choice("ab"), "confidence": 1.0}, dice.choice([[], [dict(entity)]])),
+        lambda: UserUttered("words", {"name": dice.choice("ab"), "confidence": 1.0}),
+        lambda: ActionExecuted(ACTION_LISTEN_NAME),
+        lambda: ActionExecuted(dice.choice(["x", "y", "form"])),
+        lambda: ActionExecuted(dice.choice(["x", "y"]), hide_rule_turn=True),
+        lambda: SlotSet("s", dice.choice(["1", None])),
+        lambda: BotUttered("hello"),
+        lambda: ActiveLoop(dice.choice(["form", None])),
+        lambda: ActionExecutionRejected("form"),
+        lambda: FollowupAction("x"),
+        lambda: dice.choice([Restarted, SessionStarted, ActionReverted, UserUtteranceReverted, AllSlotsReset])(),
+    ]
+    for _ in range(60):
+        tracker = DialogueStateTracker("s", domain.slots)
+        for _ in range(40):
+            for _ in range(dice.randrange(4)):
+                tracker.update(dice.choice(kinds)())
+                if isinstance(tracker.events[-1], UserUttered) and dice.random() < 0.6:  # as a prediction adds them
+                    tracker.update(DefinePrevUserUtteredFeaturization(dice.random() < 0.5))
+                    tracker.update(EntitiesAdded([dict(entity)]))
+            for options in ({}, {}, {"omit_unset_slots": True}, {"ignore_rule_only_turns": True}):
+                states = lean_dialogue.past_states(tracker, domain, **options)
+                assert states == PAST_STATES(tracker, domain, **options)
+                for state in states:  # as Rasa does with what it is given
+                    state.get("user", {}).pop("text", None)
+                    state.pop("slots", None)
+
+
+def check_lean_dialogue_is_left_out_on_another_rasa() -> None:
+    real, lean_dialogue.FOR_RASA = lean_dialogue.FOR_RASA, "9.9.9"
+    try:
+        assert lean_dialogue.install_lean_dialogue() is False
+    finally:
+        lean_dialogue.FOR_RASA = real
+    assert (DaskGraphRunner.run, RulePolicy._get_possible_keys) == (DASK_RUN, POSSIBLE_KEYS)
+    assert DialogueStateTracker.past_states is PAST_STATES
 
 
 def check_lean_actions_are_left_out_on_another_rasa() -> None:
@@ -196,6 +419,18 @@ async def check_forgetting_keeps_slots_and_drops_words() -> None:
             assert tracker.latest_action_name == ACTION_LISTEN_NAME
             assert len(tracker.events) < 6
         assert b"zebrafinch" not in bytes_in(folder)
+        store.engine.dispose()
+
+
+async def check_a_shortened_conversation_leaves_no_bytes_once_it_is_erased_or_idle() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = store_in(folder)
+        for gone in (lambda: store.erase("s"), lambda: store.erase_idle(3600)):
+            await store.save(conversation("s", "zebrafinch", turns=30))
+            await store.forget_events("s", leave_log=True)
+            assert (await store.retrieve("s")).get_slot("kept") == "value"
+            gone()
+            assert b"zebrafinch" not in bytes_in(folder)
         store.engine.dispose()
 
 
