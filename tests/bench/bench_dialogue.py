@@ -190,6 +190,12 @@ async def one_round(side: Side, seconds: float, at_once: int) -> tuple[float, fl
         return answered / (time.perf_counter() - started), (side.processor_seconds() - used) / answered
 
 
+def ratios(more: Sequence[float], less: Sequence[float]) -> str:
+    """Median of the rounds' ratios, with the lowest and the highest: each round of one side by the next of the other."""
+    each = [a / b for a, b in zip(more, less, strict=True)]
+    return f"{statistics.median(each):.1f} x ({min(each):.1f}-{max(each):.1f})"
+
+
 def latency(side: Side, seconds: float) -> tuple[float, float]:
     """p50 and p95 of one user's messages, milliseconds."""
     asyncio.run(one_round(side, 2, 1))
@@ -247,9 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     side.processor.append(cost)
             for side in sides:
                 say(
-                    f"{side.name:14} {AT_ONCE} at once: {side.rate:5.1f} messages/s, {side.cost:5.1f} ms of a core each; ours is "
-                    f"{ours.rate / side.rate:.1f} times as fast, {side.cost / ours.cost:.1f} times by core time"
+                    f"{side.name:14} {AT_ONCE} at once: {side.rate:5.1f} messages/s, {side.cost:5.1f} ms of a core each"
                 )
+            for side in sides[1:]:
+                wall = ratios(ours.rates, side.rates)
+                core = ratios(side.processor, ours.processor)
+                say(f"ours to {side.name:14} {wall} by wall time, {core} by core time   (goal 4.0)")
         finally:
             for stock in stocks:
                 stock.terminate()
