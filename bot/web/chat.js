@@ -1,26 +1,23 @@
-/** One conversation: each message is answered once and in order, however often the connection breaks. */
+/** One conversation: each message is answered once and in order. */
 
 const TIMEOUT_MS = 8000;
-const WAKES = ['online', 'focus']; // the clinic may have opened
+const EVENTS = ['online', 'offline', 'focus']; // the clinic may have opened
 const RETRY_MS = [500, 1500, 4000];
 const RECONNECT_MS = 6000;
-const PATIENCE_MS = 1000; // then the next message goes out too: it may be an emergency
+const PATIENCE_MS = 1000; // then the next goes out: it may be an emergency
 const HELLO_MS = 80;
 
 export class Chat {
-  /** `known` is what the page says of the clinic. */
   constructor(base, area, known, changed) {
     Object.assign(this, { base, area, known, changed, key: `vagus:${base}`, state: blank(), underway: new Set() });
-    this.connect = this.connect.bind(this);
-    WAKES.forEach((name) => self.addEventListener(name, this.connect));
-    self.addEventListener('offline', changed);
+    this.wake = () => (this.offline ? changed() : this.connect());
+    EVENTS.forEach((name) => self.addEventListener(name, this.wake));
     this.tabs = new BroadcastChannel(this.key);
     this.tabs.onmessage = ({ data }) => this.onTab(data);
   }
 
   destroy() {
-    WAKES.forEach((name) => self.removeEventListener(name, this.connect));
-    self.removeEventListener('offline', this.changed);
+    EVENTS.forEach((name) => self.removeEventListener(name, this.wake));
     clearTimeout(this.timer);
     this.tabs.close();
     this.closed = true;
@@ -55,11 +52,11 @@ export class Chat {
     this.keep();
   }
 
-  /** Starts over. `erase` forgets for good; true once the server has, too. */
+  /** Starts over. True once the server has erased, too. */
   async leave(erase) {
     const { epoch, clinic, token, past, erasing } = this.state;
     const gone = [...past, token].filter(Boolean);
-    this.state = blank({ clinic, past: erase ? [] : gone, erasing: erase ? [...erasing, ...gone] : erasing });
+    this.state = blank(erase ? { clinic, erasing: [...erasing, ...gone] } : { clinic, erasing, past: gone });
     this.share(epoch);
     this.keep();
     await this.flushErasures();
@@ -139,7 +136,7 @@ export class Chat {
       Object.assign(this.state, { token, clinic });
       if (!this.entries.length) this.addReplies(replies);
       this.keep();
-    }).finally(() => { this.opening = null; });
+    }).finally(() => delete this.opening);
     return this.opening;
   }
 
@@ -158,7 +155,7 @@ export class Chat {
     this.flush();
   }
 
-  /** A session that the server forgot takes its words along; unsent ones stay. */
+  /** A session that the server forgot takes its words along. */
   async refresh() {
     const { token } = this.state;
     try {
@@ -178,7 +175,7 @@ export class Chat {
     this.outage = true;
     this.changed();
     clearTimeout(this.timer);
-    this.timer = setTimeout(this.connect, RECONNECT_MS);
+    this.timer = setTimeout(this.wake, RECONNECT_MS);
   }
 
   async fetch(method, path, token, body) {

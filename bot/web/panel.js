@@ -1,14 +1,14 @@
-/** The chat panel. Words become text nodes; nothing here parses HTML. */
+/** The panel. Words become text nodes; nothing parses HTML. */
 import { Chat } from './chat.js';
 import { strings } from './strings.js';
 
-const PHONE = '(max-width: 480px), (max-height: 480px)';
 const HISTORY = 4; // more at once is shown, not read out
 const SCHEMES = /^(https?:\/\/|tel:|sms:|mailto:)/i;
 const CALLABLE = /^(tel|sms):/i;
 const ALARM = /^(emergency|crisis|poison)$/;
 const RATED = /^(answer|no_answer|redirect)$/;
 const SPANISH = /[áéíóúñ¿¡]/i; // the safety screen answers in it too
+const OWN = /^client:(save|new|erase)$/;
 const LIST_LINE = /^(?:- |(\d+)\. )(.*)/;
 const REASONS = ['not_my_question', 'hard_to_understand', 'need_more', 'seems_wrong'];
 // Reverses or hides text.
@@ -23,19 +23,17 @@ const ICONS = {
   thumb: 'M8 11v9H4v-9zl4-7q3 1 1 6h5q2 0 2 2l-2 6q0 2-2 2H8',
 };
 
-const { adopt, icon: draw, memo } = customElements.get('vagus-chat');
-const icon = (name) => draw(ICONS[name]);
+const { adopt, icon, memo } = customElements.get('vagus-chat');
 
 export class Panel {
   constructor(host) {
-    const option = (name) => host.getAttribute(name);
     this.host = host;
     this.words = strings(host.language);
     this.nodes = new Map();
     this.fit = this.fit.bind(this);
-    this.chat = new Chat(host.base, option('remember') === 'device' ? 'localStorage' : 'sessionStorage',
-      { name: option('name'), phone: option('phone') }, () => this.show());
-    this.build(option('heading') || this.words.heading);
+    this.chat = new Chat(host.base, host.getAttribute('remember') === 'device' ? 'localStorage' : 'sessionStorage',
+      { name: host.getAttribute('name'), phone: host.getAttribute('phone') }, () => this.show());
+    this.build(host.getAttribute('heading') || this.words.heading);
     visualViewport.addEventListener('resize', this.fit);
     this.chat.start();
   }
@@ -50,33 +48,34 @@ export class Panel {
   build(heading) {
     const { words } = this;
     const leave = ({ target }) => target.closest('.menu') || this.toggleMenu(false);
-    const item = (label, action) => el('button', { click: () => this.toggleMenu(false) || action.call(this) }, label);
     this.state = el('p');
-    this.menuButton = this.round('menu', words.menu, () => this.toggleMenu());
-    this.menu = el('div.menu', { hidden: true }, item(words.save, this.save), item(words.fresh, this.renew), item(words.erase, this.erase));
+    this.menuButton = this.round('menu', () => this.toggleMenu());
+    this.menu = el('div.menu', { hidden: true }, ['save', 'new', 'erase'].map((name) => el('button', { click: () => this.toggleMenu(false) || this[name]() }, words[name])));
     this.log = el('div.log', { role: 'log', 'aria-label': words.log, tabindex: '0' },
-      el('section.intro', {}, el('h3', {}, words.introTitle), ['intro', 'introNot', 'introPrivate'].map((name) => el('p', {}, words[name]))));
-    [this.typing, this.outage, this.toast] = ['typing', 'outage', 'toast'].map((name) => el(`div.${name}`, { role: 'status' }));
+      el('section.intro', {}, el('h3', {}, words.before), el('p', {}, words.intro), el('p', {}, words.introNot), el('p', {}, words.introPrivate)));
+    this.typing = el('div.typing', { role: 'status' });
+    this.outage = el('div.outage', { role: 'status' });
+    this.toast = el('div.toast', { role: 'status' });
     this.foot = el('p.foot');
     this.input = el('textarea', { rows: 1, placeholder: words.ask, 'aria-label': words.ask, enterkeyhint: 'send', keydown: (event) => this.onInputKey(event), input: () => this.grow() });
     this.title = el('h2', { tabindex: '-1' }, heading);
     this.dialog = el('dialog.panel', { 'aria-label': heading, keydown: (event) => this.onKey(event), click: leave, focusin: leave, close: () => this.onClose() },
-      el('div.head', {}, this.host.button.firstChild.cloneNode(true), el('div', {}, this.title, this.state), this.menuButton, this.round('close', words.close, () => this.close())),
+      el('div.head', {}, this.host.button.firstChild.cloneNode(true), el('div', {}, this.title, this.state), this.menuButton, this.round('close', () => this.close())),
       this.menu, this.log, this.typing, this.outage, this.toast,
-      el('form', { submit: (event) => this.onSubmit(event) }, this.input, this.round('send', words.send)),
+      el('form', { submit: (event) => this.onSubmit(event) }, this.input, this.round('send')),
       this.foot);
     this.sure = this.buildSure(words);
     this.host.shadowRoot.append(this.dialog, this.sure);
   }
 
-  round(name, label, click) {
-    return el(`button.round.${name}`, { 'aria-label': label, title: label, click }, icon(name));
+  round(name, click) {
+    return el(`button.round.${name}`, { 'aria-label': this.words[name], title: this.words[name], click }, icon(ICONS[name]));
   }
 
   open(focus) {
     if (!this.dialog.open) {
       if (!focus) this.dialog.open = true;
-      else this.dialog[matchMedia(PHONE).matches ? 'showModal' : 'show']();
+      else this.dialog[matchMedia('(max-width: 480px), (max-height: 480px)').matches ? 'showModal' : 'show']();
       this.announce(true);
       this.fit();
       this.toEnd();
@@ -95,13 +94,12 @@ export class Panel {
   }
 
   announce(open) {
-    const { host } = this;
-    host.button.hidden = open;
-    host.button.setAttribute('aria-expanded', open);
+    this.host.button.hidden = open;
+    this.host.button.setAttribute('aria-expanded', open);
     memo('vagus:open', open ? '1' : '0');
   }
 
-  /** Keeps the question field above a phone's keyboard; zooming in changes nothing. */
+  /** Stays above a phone's keyboard; zooming in changes nothing. */
   fit() {
     const { height, scale } = visualViewport;
     if (scale < 1.1) this.dialog.style.setProperty('--height', `${height}px`);
@@ -143,8 +141,8 @@ export class Panel {
   }
 
   choose({ label, value }, button) {
-    const own = { 'client:save': this.save, 'client:erase': this.erase, 'client:new': this.renew, __proto__: null }[value];
-    if (own) return own.call(this);
+    const [, own] = OWN.exec(value) || [];
+    if (own) return this[own]();
     if (button.hasAttribute('aria-disabled')) return undefined;
     button.setAttribute('aria-disabled', true);
     return this.chat.send(label, value);
@@ -161,7 +159,7 @@ export class Panel {
     }
   }
 
-  renew() {
+  new() {
     this.chat.leave();
     this.input.focus();
   }
@@ -188,13 +186,12 @@ export class Panel {
     this.showNumbers(numbers(clinic));
     this.showEntries(entries);
     this.showOutage(clinic);
-    this.showTyping();
+    fill(this.typing, this.chat.typing, () => [el('span.vh', {}, this.words.typing), el('i'), el('i'), el('i')]);
   }
 
   showNumbers({ emergency, crisis }) {
-    if (!changes(this.foot, emergency + crisis)) return;
     const call = (label, number) => link(telephone(number), label, ': ', el('b', {}, number));
-    this.foot.replaceChildren(call(this.words.emergency, emergency), call(this.words.crisis, crisis));
+    fill(this.foot, emergency + crisis, () => [call(this.words.emergency, emergency), call(this.words.crisis, crisis)]);
   }
 
   showEntries(entries) {
@@ -209,8 +206,7 @@ export class Panel {
   }
 
   showStatus(entry) {
-    const node = this.nodes.get(entry.id);
-    if (entry.role === 'user' && changes(node, entry.status + this.chat.offline)) node.lastChild.replaceChildren(...statusLine(entry, this));
+    if (entry.role === 'user') fill(this.nodes.get(entry.id).lastChild, entry.status + this.chat.offline, () => statusLine(entry, this));
   }
 
   scrollTo(fresh) {
@@ -225,27 +221,22 @@ export class Panel {
     this.log.scrollTop = this.nodes.size > 1 ? this.log.scrollHeight : 0;
   }
 
-  showTyping() {
-    const { typing } = this.chat;
-    if (changes(this.typing, String(typing))) this.typing.replaceChildren(...(typing ? [el('span.vh', {}, this.words.typing), el('i'), el('i'), el('i')] : []));
-  }
-
   showOutage(clinic) {
     const { words, chat } = this;
     const shown = chat.offline ? 'offline' : chat.outage ? 'outage' : '';
-    if (!changes(this.outage, shown)) return;
     const { name, phone, phone_uri: uri, hours_text: hours } = clinic;
-    this.outage.replaceChildren(...(shown ? [
+    fill(this.outage, shown, () => [
       el('p', {}, el('b', {}, words[shown])),
       el('p', {}, phone && link(uri || telephone(phone), words.call, ' ', name, ' ', phone), ' ', hours),
-    ] : []));
+    ]);
   }
 }
 
-function changes({ dataset }, value) {
-  const different = dataset.shown !== value;
-  dataset.shown = value;
-  return different;
+/** Shows what `children` makes of a state, once. */
+function fill(node, state, children) {
+  if (node.dataset.state === String(state)) return;
+  node.dataset.state = state;
+  node.replaceChildren(...(state ? children() : []));
 }
 
 const plain = (text) => String(text).replace(UNSEEN, '');
@@ -254,10 +245,10 @@ const plain = (text) => String(text).replace(UNSEEN, '');
 function el(name, attributes = {}, ...children) {
   const [tag, ...classes] = name.split('.');
   const node = document.createElement(tag);
-  if (classes[0]) node.className = classes.join(' ');
+  node.className = classes.join(' ');
   Object.entries(attributes).forEach(([key, value]) => {
     if (typeof value === 'function') node.addEventListener(key, value);
-    else if (value || value === '') node.setAttribute(key, plain(value));
+    else if (value) node.setAttribute(key, plain(value));
   });
   node.append(...children.flat(9).filter(Boolean).map((child) => (child instanceof Node ? child : plain(child))));
   return node;
@@ -298,7 +289,7 @@ function renderEntry({ role, text, at, reply }, panel) {
 function statusLine({ id, at, status, error }, { words, chat, input }) {
   if (status === 'sent') return [clock(at, words)];
   if (status !== 'failed') return [status === 'queued' && chat.offline ? words.queued : words.sending];
-  return [el('div', { role: 'alert' }, error, el('button.retry', { click: () => chat.retry(id) || input.focus() }, icon('alert'), words.failed))];
+  return [el('div', { role: 'alert' }, error, el('button.retry', { click: () => chat.retry(id) || input.focus() }, icon(ICONS.alert), words.failed))];
 }
 
 function replyNode({ id, kind, text, notice, passages, disclaimer, buttons }, at, panel) {
@@ -309,7 +300,7 @@ function replyNode({ id, kind, text, notice, passages, disclaimer, buttons }, at
   const line = (name, content) => content && el(`p.${name}`, { dir: 'auto' }, content);
   return el(`${alarm ? 'div.alarm' : 'article'}.bot.k-${kind}`, { 'aria-label': tag || words.answer, role: alarm && 'alert' },
     el('div.card', { lang: SPANISH.test(text) ? 'es' : 'en' },
-      tag && el('h3.tag', {}, icon('alert'), tag),
+      tag && el('h3.tag', {}, icon(ICONS.alert), tag),
       line('notice', notice),
       (text || alarm) && el('div.passage', { dir: 'auto' }, first, alarm && calls(kind, buttons, panel), more),
       passages.map((passage) => passageNode(passage, words)),
@@ -326,7 +317,7 @@ function calls(kind, buttons, { words, chat }) {
   return (given.length ? given : [...new Set([own, emergency])].map((number) => ({ label: `${words.call} ${number}`, value: telephone(number) }))).map(callLink);
 }
 
-const callLink = ({ label, value }) => Object.assign(link(value, icon('phone'), label.replace(/-/g, '\u2011')), { className: 'call' });
+const callLink = ({ label, value }) => Object.assign(link(value, icon(ICONS.phone), label.replace(/-/g, '\u2011')), { className: 'call' });
 
 function choice(button, panel) {
   return CALLABLE.test(button.value) ? callLink(button)
@@ -341,7 +332,7 @@ function passageNode({ heading, text, source, url, reviewed_by: who, reviewed_on
 
 function rating(id, { words, chat }) {
   const said = el('span');
-  const thumbs = ['up', 'down'].map((value) => el(`button.thumb.${value}`, { 'aria-label': words[value], click: () => rate(value) }, icon('thumb')));
+  const thumbs = ['up', 'down'].map((value) => el(`button.thumb.${value}`, { 'aria-label': words[value], click: () => rate(value) }, icon(ICONS.thumb)));
   const why = el('div.choices', { hidden: true },
     words.why, REASONS.map((reason) => el('button.choice', { click: () => rate('down', reason) }, words[reason])));
   const press = (value) => thumbs.forEach((thumb) => thumb.setAttribute('aria-pressed', thumb.classList.contains(value)));
@@ -366,12 +357,12 @@ function rating(id, { words, chat }) {
 function clock(at, { lang }) {
   const date = new Date(at);
   const today = date.toDateString() === new Date().toDateString();
-  return el('time', { datetime: at }, date.toLocaleString(lang, { ...(today || { dateStyle: 'medium' }), timeStyle: 'short' }));
+  return el('time', { datetime: at }, date.toLocaleString(lang, { dateStyle: today ? undefined : 'medium', timeStyle: 'short' }));
 }
 
 const day = (date, { lang }) => date && new Date(date).toLocaleString(lang, { dateStyle: 'long', timeZone: 'UTC' });
 
-/** The appointment page, to print or keep. */
+/** The appointment page. */
 function fillPage(page, { title, clinic, made_on: on, items, questions_to_ask: questions, disclaimer, notice }, { host, words }) {
   const { document: paper } = page;
   adopt(paper, host.css, page);

@@ -1,4 +1,4 @@
-/** Every word of the panel. Answers come from the server. */
+/** Every word of the panel. */
 
 const TABLE = {
   lang: ['en', 'es'],
@@ -6,10 +6,10 @@ const TABLE = {
   close: ['Close chat', 'Cerrar el chat'],
   menu: ['Options', 'Opciones'],
   save: ['Save for my appointment', 'Guardar para mi cita'],
-  fresh: ['Start a new chat', 'Empezar un chat nuevo'],
+  new: ['Start a new chat', 'Empezar un chat nuevo'],
   erase: ['Erase my chat', 'Borrar mi chat'],
   log: ['Conversation', 'Conversación'],
-  introTitle: ['Before you start', 'Antes de empezar'],
+  before: ['Before you start', 'Antes de empezar'],
   intro: ['Ask about gut health and long-lasting pain. You get short answers from articles.', 'Pregunte sobre salud intestinal y dolor crónico. Recibe respuestas cortas de artículos, por ahora en inglés.'],
   introNot: ['This is not a person or a doctor. It cannot diagnose, read results, or change your medicines.', 'No es una persona ni un médico. No puede diagnosticar, leer resultados ni cambiar sus medicinas.'],
   introPrivate: ['Please do not share names, birth dates, or health records.', 'No comparta nombres, fechas de nacimiento ni expedientes médicos.'],
@@ -41,12 +41,12 @@ const TABLE = {
   offline: ['You are offline. We keep your questions until you are back.', 'Sin conexión. Guardamos sus preguntas hasta que vuelva.'],
   outage: ['We cannot reach the chat. We keep trying.', 'No podemos conectar. Seguimos intentando.'],
   call: ['Call', 'Llamar al'],
-  eraseSure: ['It is removed from this device and our server.', 'Se borra de este dispositivo y del servidor.'],
-  keep: ['Keep this chat', 'Conservar este chat'],
+  eraseSure: ['It is erased on this device and on our server.', 'Se borra de este dispositivo y del servidor.'],
+  keep: ['Keep this chat', 'No borrar mi chat'],
   erased: ['Your chat is erased.', 'Su chat está borrado.'],
-  erasedHere: ['Erased here. Keep this page open until it is erased on our server.', 'Borrado aquí. Deje la página abierta hasta que se borre del servidor.'],
+  erasedHere: ['Erased here. Keep this page open until it is erased on our server.', 'Borrado aquí. Deje esta página abierta hasta que se borre del servidor.'],
   bring: ['Questions to ask your provider', 'Preguntas para su médico'],
   print: ['Print', 'Imprimir'],
 };
 
-export const strings = (language) => Object.fromEntries(Object.entries(TABLE).map(([name, row]) => [name, row[Number(language === 'es')]]));
+export const strings = (language) => Object.fromEntries(Object.entries(TABLE).map(([name, row]) => [name, row[TABLE.lang.indexOf(language)]]));

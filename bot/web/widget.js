@@ -1,4 +1,4 @@
-/** Vagus chat, the launcher. docs/website.md lists its attributes and CSS properties. */
+/** The launcher. docs/website.md lists its options. */
 (() => {
   const { src, dataset = {} } = document.currentScript || {};
 
@@ -9,20 +9,20 @@
 
   const DARK = '{ color-scheme: dark; --a: var(--light, #86cfc8); --on: #041f20; --bg: #172022; --fg: #e9efee; --line: #3d4d4f; --soft: #22373a; --page: #101719; --dim: #a9b8b9; --red: #ff9d94; --amber: #ffc670; --mild: #33291a }';
   const CSS = `
-    :host { all: initial; color-scheme: light; --o: var(--vagus-offset, 20px); position: fixed; z-index: var(--vagus-z, 99999); bottom: var(--o); right: var(--o);
-      font-family: var(--vagus-font, system-ui, sans-serif); line-height: 1.45;
+    :host { all: initial; color-scheme: light; --o: var(--vagus-offset, 20px); position: fixed; z-index: var(--vagus-z, 99999); inset: auto var(--o) var(--o) auto;
+      font: medium/1.45 var(--vagus-font, system-ui, sans-serif);
       --a: var(--vagus-accent, #0d6466); --on: var(--vagus-on-accent, #fff); --bg: #fff; --fg: #1d2b2e; --line: #d5dddb;
       --soft: #eaf3f1; --page: #f6f8f7; --dim: #526167; --red: #b3261e; --amber: #8a5200; --mild: #fff6e5 }
-    @supports (color: color-mix(in srgb, red, red)) { :host { --light: color-mix(in srgb, var(--vagus-accent, #039b8c) 48%, #fff) } }
-    :host([position=left]) { right: auto; left: var(--o) }
+    @supports (color: color-mix(in srgb, #fff, #fff)) { :host { --light: color-mix(in srgb, var(--vagus-accent, #039b8c) 48%, #fff) } }
+    :host([position=left]) { inset: auto auto var(--o) var(--o) }
     @media (prefers-color-scheme: dark) { :host(:not([theme=light])) ${DARK} }
     :host([theme=dark]) ${DARK}
     [hidden] { display: none !important }
     button { font: inherit; cursor: pointer; border: 0; background: none; color: inherit }
-    .go { display: flex; align-items: center; gap: 10px; min-height: 56px; padding: 0 22px; border: 1px solid transparent; border-radius: 28px; margin-left: auto;
+    .go { display: flex; align-items: center; gap: 12px; min-height: 56px; padding: 0 24px; border: 1px solid transparent; border-radius: 28px; margin-left: auto;
       font-weight: 600; background: var(--a) !important; color: var(--on); box-shadow: 0 6px 24px #08282840 }
     .go svg { width: 24px; fill: currentColor; stroke: none }
-    .tip { display: flex; max-width: 280px; margin-bottom: 12px; padding: 12px 8px 12px 18px; border: 1px solid var(--line); border-radius: 16px;
+    .tip { display: flex; max-width: 250px; margin-bottom: 12px; padding: 12px 8px 12px 20px; border: 1px solid var(--line); border-radius: 16px;
       background: var(--bg); color: var(--fg); box-shadow: 0 6px 24px #08282840 }
     .tip p { margin: 0 0 4px } .tip a { color: var(--a) } .x { min-width: 28px; height: 28px }
     :focus-visible { outline: 3px solid var(--a); outline-offset: 2px }
@@ -30,14 +30,14 @@
 
   function make(tag, attributes, ...children) {
     const node = /svg|path/.test(tag) ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
-    Object.entries(attributes).forEach(([name, value]) => node.setAttribute(name, value));
+    for (const name in attributes) node.setAttribute(name, attributes[name]);
     node.append(...children);
     return node;
   }
 
   const icon = (d) => make('svg', { viewBox: '0 0 24 24', 'aria-hidden': true }, make('path', { d }));
 
-  /** Styles a document or shadow root under any CSP. */
+  /** Works under any CSP. */
   function adopt(root, css, { CSSStyleSheet } = self) {
     if (!root.adoptedStyleSheets) return (root.head || root).append(make('style', {}, css));
     const sheet = new CSSStyleSheet();
@@ -45,7 +45,7 @@
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   }
 
-  /** A value of this tab, unless storage is forbidden. */
+  /** Storage may be forbidden. */
   function memo(key, value) {
     try {
       if (value) sessionStorage.setItem(key, value);
@@ -59,17 +59,16 @@
     constructor() {
       super();
       this.attachShadow({ mode: 'open' });
-      this.onPageClick = this.onPageClick.bind(this);
     }
 
     connectedCallback() {
       if (!this.button) this.build();
-      document.addEventListener('click', this.onPageClick);
+      document.addEventListener('click', this);
       if (memo('vagus:open') === '1' && matchMedia('(min-width: 481px)').matches) this.open(false);
     }
 
     disconnectedCallback() {
-      document.removeEventListener('click', this.onPageClick);
+      document.removeEventListener('click', this);
       if (this.panel) this.panel.destroy();
       this.panel = this.loading = null;
     }
@@ -80,21 +79,20 @@
     }
 
     get language() {
-      const marked = this.closest('[lang]');
-      return marked && /^es/i.test(marked.lang) ? 'es' : 'en';
+      const { lang } = this.closest('[lang]') || {};
+      return /^es/i.test(lang) ? 'es' : 'en';
     }
 
     build() {
-      const [teaser, accent, label] = ['teaser', 'accent', 'label'].map((name) => this.getAttribute(name));
       this.words = WORDS[this.language];
       adopt(this.shadowRoot, CSS);
-      if (accent) this.style.setProperty('--vagus-accent', accent);
+      if (this.getAttribute('accent')) this.style.setProperty('--vagus-accent', this.getAttribute('accent'));
       this.button = make('button', { class: 'go', 'aria-haspopup': 'dialog', 'aria-expanded': false },
         icon('M6 3h12a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-6l-6 5v-5a4 4 0 0 1-4-4V7a4 4 0 0 1 4-4z'),
-        label || this.words.label);
+        this.getAttribute('label') || this.words.label);
       this.button.onclick = () => this.open();
       this.shadowRoot.append(this.button);
-      if (teaser && !memo('vagus:tip')) this.showTip('status', [make('p', {}, teaser)]);
+      if (this.getAttribute('teaser') && !memo('vagus:tip')) this.showTip('status', [make('p', {}, this.getAttribute('teaser'))]);
     }
 
     showTip(role, lines) {
@@ -111,7 +109,7 @@
       memo('vagus:tip', '1');
     }
 
-    onPageClick(event) {
+    handleEvent(event) {
       if (!event.target.closest('a[href$="#vagus-chat"]')) return;
       event.preventDefault();
       this.open();
@@ -145,9 +143,10 @@
 
     showDown() {
       const { name, phone, emergency = {} } = (JSON.parse(memo(`vagus:${this.base}`)) || {}).clinic || {};
-      const numbers = [[name || this.getAttribute('name') || '', phone || this.getAttribute('phone')], [this.words.emergency, emergency.emergency || '911'], ['Crisis', emergency.crisis || '988']];
-      this.showTip('alert', [make('p', {}, this.words.down), ...numbers.filter(([, number]) => number)
-        .map(([label, number]) => make('p', {}, make('a', { href: `tel:${number.replace(/[^\d+]/g, '')}` }, `${label} ${number}`)))]);
+      const call = (label, number) => make('p', {}, make('a', { href: `tel:${number.replace(/[^\d+]/g, '')}` }, `${label} ${number}`));
+      const own = phone || this.getAttribute('phone');
+      this.showTip('alert', [make('p', {}, this.words.down), own ? call(name || this.getAttribute('name') || '', own) : '',
+        call(this.words.emergency, emergency.emergency || '911'), call('Crisis', emergency.crisis || '988')]);
     }
   }
 
