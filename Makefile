@@ -81,7 +81,8 @@ bench-dialogue: build ## training, loading, latency and throughput of the dialog
 .PHONY: eval-dialogue
 eval-dialogue: build ## intent F1, five folds and the separately written file; confusion picture in var/reports
 	@mkdir -p var/reports
-	@PYTHONPATH=. PYTHONWARNINGS=ignore $(RASA) -m tests.rasa.cross_validation --report var/reports
+	@PYTHONPATH=. $(RASA) -m tests.rasa.cross_validation --report var/reports 2> var/reports/dialogue.log \
+	    || { cat var/reports/dialogue.log; exit 1; }
 
 .PHONY: report-content
 report-content: setup ## reading grades, lengths and topics of the articles as a picture (var/reports)

@@ -14,12 +14,15 @@ from pathlib import Path
 
 from bot.safety.classifier import MODEL, Classifier, Scorer, SequenceClassifier
 from bot.safety.decision import Weighing, named
+from bot.safety.flags import Kind
 from bot.safety.learning.thresholds import Judged, choose
 from bot.safety.normalise import Normaliser
 from bot.safety.rules import RuleBook
 from tests.golden.goldens import load as load_questions
 from tests.safety.evaluate import ENCODER, QUESTIONS
 from tests.safety.golden import load
+
+HELP_NOW = "when-to-get-help-now/"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,24 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def golden() -> list[tuple[str, bool, bool]]:
-    """Text, whether it is a red flag, and whether it is ordinary, of each message of the dev halves."""
+def golden() -> list[tuple[str, Kind | None, bool]]:
+    """Text, kind, and whether it is ordinary, of each message of the dev halves.
+
+    Questions that the article on getting help answers are left out: some of them are red flags.
+    """
     cases = [case for case in load() if case.split == "dev" and not case.previous]
     questions = [question for name in QUESTIONS for question in load_questions(name, "dev")]
-    return [(case.text, case.group is not None, case.ordinary) for case in cases] + [
-        (question.text, False, True) for question in questions
+    return [(case.text, case.kind, case.ordinary) for case in cases] + [
+        (question.text, None, True)
+        for question in questions
+        if not any(section.startswith(HELP_NOW) for section in question.accept)
     ]
 
 
-def judged(messages: Sequence[tuple[str, bool, bool]], scorer: Scorer, settings: dict[str, object]) -> list[Judged]:
+def judged(messages: Sequence[tuple[str, Kind | None, bool]], scorer: Scorer, settings: dict[str, object]) -> list[Judged]:
     """What the opinions, weighed, say of each message."""
     normalise, rules, weighing = Normaliser(), RuleBook(), Weighing.parse(settings)
     found = []
-    for text, flag, ordinary in messages:
+    for text, kind, ordinary in messages:
         message = normalise(text)
         if message.words:
             scores, matches = scorer.score(message), rules.matches(message)
-            found.append(Judged(weighing.risk(scores, matches), named(scores, matches)[1], flag, ordinary))
+            found.append(Judged(weighing.risk(scores, matches), named(scores, matches)[1], kind, ordinary))
     return found
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bot.safety.flags import Kind
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "safety"
 
 Split = Literal["dev", "test"]
@@ -33,7 +35,7 @@ class Case:
     text: str
     previous: tuple[str, ...]
     group: int | None
-    kind: str | None
+    kind: Kind | None
     style: str
     lang: str
     ordinary: bool

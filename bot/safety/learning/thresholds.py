@@ -9,44 +9,42 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-NEAR_MISS_ALARMS: Mapping[Kind, float] = {"emergency": 0.019, "crisis": 0.028, "poison": 0.006, "urgent": 0.01}
-"""Share of all near-misses that may raise a false alarm of each kind. The bar for their sum is 6%."""
+FOUND: Mapping[Kind, float] = {"emergency": 0.97, "crisis": 0.975, "poison": 0.97, "urgent": 0.85}
+"""Share of the red flags of each kind that must raise an alarm: a little above the bars, where there is one."""
 
-ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.0035, "crisis": 0.0065, "poison": 0.0005, "urgent": 0.0015}
-"""Share of all ordinary messages that may raise an alarm of each kind. The bar for their sum is 1%."""
-
-ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.013, "crisis": 0.014, "poison": 0.001, "urgent": 0.012}
-"""Share of all ordinary messages that may be flagged at all, for each kind, of the same messages."""
+ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.012, "crisis": 0.014, "poison": 0.004, "urgent": 0.01}
+"""Share of all ordinary messages that may be flagged at all, for each kind. The bar for checks is 5% of them."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A training message as a model without its author's other messages sees it.
+    """A message as a model sees it that never saw its author's others.
 
     Attributes:
         risk: Log odds of a red flag.
-        kind: The kind that would be named.
-        flag: Whether it is a red flag.
+        named: The kind that would be named.
+        kind: What it really is; None when it is no red flag.
         ordinary: Whether it is benign and no near-miss.
     """
 
     risk: float
-    kind: Kind
-    flag: bool
+    named: Kind
+    kind: Kind | None
     ordinary: bool
 
 
 def choose(judged: Sequence[Judged]) -> tuple[dict[Kind, float], dict[Kind, float]]:
-    """Thresholds for alarm and for check, a kind each: the lowest that keep false alarms within the shares above."""
-    near = [j for j in judged if not j.flag and not j.ordinary]
+    """Thresholds for alarm and for check, a kind each.
+
+    An alarm begins where `FOUND` of the red flags of a kind lie above, a check at the lowest risk that keeps what is flagged of
+    the ordinary messages within `ORDINARY_CHECKS`. What that costs in false alarms is measured, by `make eval-safety`.
+    """
     ordinary = [j for j in judged if j.ordinary]
     alarm, check = {}, {}
     for kind in KINDS:
-        alarm[kind] = max(
-            _limit([j.risk for j in near if j.kind == kind], NEAR_MISS_ALARMS[kind] * len(near)),
-            _limit([j.risk for j in ordinary if j.kind == kind], ORDINARY_ALARMS[kind] * len(ordinary)),
-        )
-        lowest = _limit([j.risk for j in ordinary if j.kind == kind], ORDINARY_CHECKS[kind] * len(ordinary))
+        flags = [j.risk for j in judged if j.kind == kind]
+        alarm[kind] = round(float(np.quantile(flags, 1 - FOUND[kind])), 3) if flags else 0.0
+        lowest = _limit([j.risk for j in ordinary if j.named == kind], ORDINARY_CHECKS[kind] * len(ordinary))
         check[kind] = min(lowest, alarm[kind])
     return alarm, check
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from bot.safety.classifier import MODEL, Classifier, Scorer, Scores, SequenceClassifier
-from bot.safety.decision import OPINIONS, Weighing, named, opinions
+from bot.safety.decision import OPINIONS, Weighing, named, opinions, usual_kind
 from bot.safety.learning.data import Example, load
 from bot.safety.learning.export import export
 from bot.safety.learning.linear import train_sequences, weigh
@@ -105,7 +105,12 @@ def _weighing(seen: Sequence[Seen]) -> dict[str, Any]:
     weights, bias = weigh(np.array(rows), np.array([example.group > 0 for example, _, _ in seen]))
     weighing = Weighing(tuple(weights), bias, {}, {})
     judged = [
-        Judged(weighing.combine(row), named(scores, matches)[1], example.group > 0, example.ordinary)
+        Judged(
+            weighing.combine(row),
+            named(scores, matches)[1],
+            usual_kind(example.group) if example.group else None,
+            example.ordinary,
+        )
         for (example, scores, matches), row in zip(seen, rows, strict=True)
     ]
     alarm, check = choose(judged)
