@@ -63,9 +63,7 @@ def test_yes_to_nothing_asks_what_they_want_to_know(services, dispatcher, tracke
 
 
 def test_no_withdraws_the_offer(services, dispatcher, tracker):
-    assert slots_of(ActionDeny(services).run(dispatcher, tracker("no", "deny", offered="x#1"), {})) == {
-        "offered": None
-    }
+    assert slots_of(ActionDeny(services).run(dispatcher, tracker("no", "deny", offered="x#1"), {})) == {"offered": None}
 
 
 def test_topic_buttons_are_payloads_with_their_braces(services, dispatcher, tracker):

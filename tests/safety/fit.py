@@ -57,7 +57,9 @@ def golden() -> list[tuple[str, Kind | None, bool]]:
     ]
 
 
-def judged(messages: Sequence[tuple[str, Kind | None, bool]], scorer: Scorer, settings: dict[str, object]) -> list[Judged]:
+def judged(
+    messages: Sequence[tuple[str, Kind | None, bool]], scorer: Scorer, settings: dict[str, object]
+) -> list[Judged]:
     """What the opinions, weighed, say of each message."""
     normalise, rules, weighing = Normaliser(), RuleBook(), Weighing.parse(settings)
     found = []
