@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-FOUND: Mapping[Kind, float] = {"emergency": 0.97, "crisis": 0.975, "poison": 0.97, "urgent": 0.85}
+FOUND: Mapping[Kind, float] = {"emergency": 0.97, "crisis": 0.985, "poison": 0.97, "urgent": 0.85}
 """Share of the red flags of each kind that must raise an alarm: a little above the bars, where there is one."""
 
 ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.012, "crisis": 0.014, "poison": 0.004, "urgent": 0.01}

@@ -1,4 +1,4 @@
-"""Trains the classifier: `python -m bot.safety.learning.train`. Half an hour on two quiet cores; `make run` never waits for it.
+"""Trains the classifier: `python -m bot.safety.learning.train`. An hour and a half on a quiet core; `make run` never waits for it.
 
 First, models that never saw an author's messages judge them, for two of the authors. From those judgements come the weights of
 the opinions and first thresholds. Then networks of several seeds are trained on everything and averaged.
