@@ -253,10 +253,3 @@ def test_form_answers_in_a_row_say_nothing_together(encoder: Path) -> None:
     screen = SafetyScreen.load(encoder)
     turns = ["can someone call me back", "yes", "my name is Ana Lopez", "it's  thanks", "tomorrow morning", "my knees"]
     assert [screen.screen(turn, previous=turns[:place]) for place, turn in enumerate(turns)] == [None] * len(turns)
-
-
-def test_a_flag_of_which_each_turn_says_a_little_is_found(encoder: Path) -> None:
-    screen = SafetyScreen.load(encoder)
-    flag = screen.screen("numb where i'd sit on a bike", previous=["back's been out since friday"])
-    assert flag is not None
-    assert flag.level == "alarm"

@@ -69,7 +69,7 @@ def test_fuzzed_updates_are_not_all_thrown_away_at_the_door() -> None:
     """What the fuzzing is worth: each kind of update that concerns us comes up, with and without words."""
     seen: Counter[tuple[str, bool, bool]] = Counter()
 
-    @settings(FUZZ, max_examples=200, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(FUZZ, max_examples=1_000, database=None, derandomize=True, phases=[Phase.generate])
     @given(api_updates())
     def look(update: Any) -> None:
         received = distil(update)

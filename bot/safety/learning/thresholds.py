@@ -9,10 +9,14 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-FOUND: Mapping[Kind, float] = {"emergency": 0.97, "crisis": 0.985, "poison": 0.97, "urgent": 0.85}
+FOUND: Mapping[Kind, float] = {"emergency": 0.97, "crisis": 0.992, "poison": 0.97, "urgent": 0.92}
 """Share of the red flags of each kind that must raise an alarm: a little above the bars, where there is one."""
 
-ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.012, "crisis": 0.014, "poison": 0.004, "urgent": 0.01}
+ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.01, "crisis": 0.016, "poison": 0.004, "urgent": 0.006}
+"""Share of all ordinary messages that may raise an alarm of each kind, whatever is missed: it binds the linear model, which stands
+in where the encoder is missing. The questions of the retrieval count as ordinary here, and not all of them are."""
+
+ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.015, "crisis": 0.02, "poison": 0.003, "urgent": 0.01}
 """Share of all ordinary messages that may be flagged at all, for each kind. The bar for checks is 5% of them."""
 
 
@@ -36,16 +40,17 @@ class Judged:
 def choose(judged: Sequence[Judged]) -> tuple[dict[Kind, float], dict[Kind, float]]:
     """Thresholds for alarm and for check, a kind each.
 
-    An alarm begins where `FOUND` of the red flags of a kind lie above, a check at the lowest risk that keeps what is flagged of
-    the ordinary messages within `ORDINARY_CHECKS`. What that costs in false alarms is measured, by `make eval-safety`.
+    An alarm begins where `FOUND` of the red flags of a kind lie above, or where `ORDINARY_ALARMS` allow it; a check at the lowest
+    risk that keeps what is flagged of the ordinary messages within `ORDINARY_CHECKS`. `make eval-safety` measures what both cost.
     """
     ordinary = [j for j in judged if j.ordinary]
     alarm, check = {}, {}
     for kind in KINDS:
         flags = [j.risk for j in judged if j.kind == kind]
-        alarm[kind] = round(float(np.quantile(flags, 1 - FOUND[kind])), 3) if flags else 0.0
-        lowest = _limit([j.risk for j in ordinary if j.named == kind], ORDINARY_CHECKS[kind] * len(ordinary))
-        check[kind] = min(lowest, alarm[kind])
+        cries = [j.risk for j in ordinary if j.named == kind]
+        found = round(float(np.quantile(flags, 1 - FOUND[kind])), 3) if flags else 0.0
+        alarm[kind] = max(found, _limit(cries, ORDINARY_ALARMS[kind] * len(ordinary)))
+        check[kind] = min(alarm[kind], _limit(cries, ORDINARY_CHECKS[kind] * len(ordinary)))
     return alarm, check
 
 

@@ -7,7 +7,6 @@ the opinions and first thresholds. Then networks of several seeds are trained on
 from __future__ import annotations
 
 import argparse
-import copy
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     examples = load()
     settings = calibrate(examples, options.encoder, options.cache)
-    networks = [network for seed in SEEDS for network in _both(examples, seed, options.cache)]
+    networks = [_refined(examples, seed, options.cache) for seed in SEEDS]
     export(soup(networks), _sequences(examples), options.folder, settings)
     say(f"wrote {options.folder}")
     return 0
@@ -121,16 +120,12 @@ def _sequences(examples: Sequence[Example]) -> SequenceModel:
     return train_sequences([e.read for e in examples], np.array([e.group for e in examples]))
 
 
-def _both(examples: Sequence[Example], seed: int, cache: Path) -> tuple[Network, Network]:
-    """A network trained on the messages written for this, and the same refined on the ordinary questions, too.
-
-    The mean of both misses fewer crises than the refined one, and cries wolf less often than the first.
-    """
+def _refined(examples: Sequence[Example], seed: int, cache: Path) -> Network:
+    """A network trained on the messages written for this, then refined on those and the ordinary questions."""
     sentences = [example for example in examples if example.author not in FRAGMENTS]
     written = [example for example in sentences if example.author not in QUESTIONS]
     first = _trained(written, seed, cache / f"all-{seed}.pt")
-    refined = cache / f"refined-{seed}.pt"
-    return first, _trained(sentences, seed, refined, start=copy.deepcopy(first))
+    return _trained(sentences, seed, cache / f"refined-{seed}.pt", start=first)
 
 
 def _trained(examples: Sequence[Example], seed: int, cached: Path, *, start: Network | None = None) -> Network:
