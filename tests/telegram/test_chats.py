@@ -31,9 +31,9 @@ def test_emergency_stands_alone_with_the_number_in_bold(shared: Gateway, chat: i
 
 def test_messages_of_one_chat_are_answered_in_order(shared: Gateway, chat: int) -> None:
     telegram = shared.telegram
-    telegram.send(*(telegram.message(chat, f"number {n}") for n in range(7)))
+    telegram.send(*(telegram.message(chat, f"how much fiber do beans have? {n}") for n in range(7)))
     telegram.wait_for(lambda: len(telegram.texts(chat)) == 7)
-    assert telegram.texts(chat) == [f"You said: number {n}" for n in range(7)]
+    assert telegram.texts(chat) == [f"You said: how much fiber do beans have? {n}" for n in range(7)]
 
 
 def test_the_same_update_again_is_not_answered_again(shared: Gateway, chat: int) -> None:

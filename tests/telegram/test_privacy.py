@@ -70,8 +70,8 @@ def test_key_is_readable_by_its_owner_alone(quiet: Gateway) -> None:
 def test_too_many_messages_are_slowed_down_but_never_an_emergency(quiet: Gateway) -> None:
     telegram, chat = quiet.telegram, FIRST + 3
     for n in range(4):
-        telegram.say(chat, f"number {n}")
-    (slowed,) = telegram.say(chat, "number 4")
+        telegram.say(chat, f"how much fiber do beans have? {n}")
+    (slowed,) = telegram.say(chat, "how much fiber do beans have? 4")
     assert "a lot at once" in slowed.text
     (alarm,) = telegram.say(chat, "I have crushing chest pain")
     assert "911" in alarm.bold[0]
