@@ -25,7 +25,8 @@ from rasa.shared.core.events import ActionExecuted, Event
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import ACTION_NAME, INTENT
 
-FOR_RASA = "3.6.21"
+from bot.components.lean_actions import FOR_RASA
+
 logger = logging.getLogger("vagus.rasa")
 
 _past_states_by_replay = DialogueStateTracker.past_states

@@ -7,11 +7,17 @@ import json
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.safety.__main__ import main
+from bot.safety.classifier import Scores
+from bot.safety.decision import OPINIONS
+from bot.safety.flags import KINDS
+from bot.safety.normalise import Message, Normaliser
+from bot.safety.rules import RuleBook
 from bot.safety.screen import SafetyScreen
 
 
@@ -45,6 +51,31 @@ def test_screen_reads_a_flag_spread_over_two_turns(screen: SafetyScreen) -> None
     flag = screen.screen("all of them", previous=["i took my pain pills"])
     assert flag is not None
     assert flag.group == 6
+
+
+class Pairing:
+    """Takes a kettle and a spoon together for an alarm; either alone is as risky as it is told."""
+
+    def __init__(self, alone: float) -> None:
+        self.alone = alone
+        self.settings = {
+            "weights": {name: float(name == "flag") for name in OPINIONS},
+            "bias": 0.0,
+            "alarm": dict.fromkeys(KINDS, 2.0),
+            "check": dict.fromkeys(KINDS, 1.0),
+        }
+
+    def score(self, message: Message) -> Scores:
+        both = {"kettle", "spoon"} <= set(message.words)
+        return Scores(5.0 if both else self.alone, np.zeros(22, dtype=np.float32), 0.0)
+
+
+@pytest.mark.parametrize(("alone", "level"), [(0.5, "alarm"), (-3.0, None)])
+def test_screen_reads_turns_together_only_when_one_of_them_says_a_little(alone: float, level: str | None) -> None:
+    screen = SafetyScreen(Normaliser(), RuleBook(), Pairing(alone))
+    assert screen.screen("the spoon") is None
+    flag = screen.screen("the spoon", previous=["a kettle"])
+    assert (flag and flag.level) == level
 
 
 def test_screen_does_not_repeat_an_alarm_of_an_earlier_turn(screen: SafetyScreen) -> None:
