@@ -23,6 +23,8 @@ from knowledge.vocabulary import load_vocabulary
 
 RELATED = 3
 OFFERED = 2
+SURE = 0.9
+"""Probability from which a question that does not point back is answered by itself in a conversation, too: two searches saved."""
 SCHEMA = 1
 
 
@@ -51,6 +53,7 @@ class AnswerService:
     def __init__(self, retriever: Retriever, clinic: Clinic) -> None:
         self.retriever = retriever
         self._clinic = clinic
+        self._beside: dict[str, list[Hit]] = {}
 
     @classmethod
     def open(cls, settings: KnowledgeSettings) -> AnswerService:
@@ -86,7 +89,7 @@ class AnswerService:
         alone = self._judged(found, shown)
         leans = bool(previous) and points_back(found.query.question)
         both = None if leans else self._both_parts(question, shown)
-        if both or not previous:
+        if both or not previous or (alone.probability >= SURE and not leans):
             return both or self._outcome(alone)
         following = self._following(found, previous, shown)
         return self._outcome(alone if following.unsure and not (alone.unsure or leans) else following)
@@ -126,7 +129,8 @@ class AnswerService:
         more: someone who asks the same question twice is not told that there is no answer.
         """
         threshold = self.retriever.ranking.answer_from if answer_from is None else answer_from
-        ranks = [rank for rank, hit in enumerate(found.hits) if self._may_serve(hit.passage.id)] if found else []
+        today = self._today()
+        ranks = [rank for rank, hit in enumerate(found.hits) if self._may_serve(hit.passage.id, today)] if found else []
         if found is None or not ranks:
             return _Judged((), 0.0, 1.0)
         fresh = [rank for rank in ranks if found.hits[rank].passage.id not in shown]
@@ -157,10 +161,12 @@ class AnswerService:
 
     def passage(self, passage_id: str, *, simple: bool = False) -> Answer | None:
         """The answer that a button names; None when there is no such approved passage (any more)."""
-        if passage_id not in self.index.by_id or not self._may_serve(passage_id):
+        today = self._today()
+        if passage_id not in self.index.by_id or not self._may_serve(passage_id, today):
             return None
-        passage = self._vetted(passage_id).passage
-        near = [hit for hit in self.search(passage.heading, limit=8) if self._may_serve(hit.passage.id)]
+        if passage_id not in self._beside:
+            self._beside[passage_id] = self.search(self._vetted(passage_id).passage.heading, limit=8)
+        near = [hit for hit in self._beside[passage_id] if self._may_serve(hit.passage.id, today)]
         return self._answer([passage_id], near, 1.0, simple=simple)
 
     def _answer(self, ids: Sequence[str], near: Sequence[Hit], probability: float, *, simple: bool = False) -> Answer:
@@ -177,12 +183,16 @@ class AnswerService:
     def _vetted(self, passage_id: str) -> Vetted:
         return self.index.passages[self.index.by_id[passage_id]]
 
-    def _may_serve(self, passage_id: str) -> bool:
+    def _today(self) -> date:
+        """The clinic's date."""
+        return datetime.now(self._clinic.zone).date()
+
+    def _may_serve(self, passage_id: str, today: date) -> bool:
         """An approval that ran out since the build takes its passage out at once."""
         approval = self._vetted(passage_id).approval
         if approval.sample and self._clinic.content_mode == "live":
             return False
-        return approval.expires >= datetime.now(self._clinic.zone).date()
+        return approval.expires >= today
 
 
 def open_retriever(settings: KnowledgeSettings, ranking: Ranking, following: Following) -> Retriever:

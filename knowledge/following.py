@@ -32,7 +32,6 @@ FOLLOW_ANSWER_FEATURES = (
     "margin",
     "alone_answers",
     "best_ask",
-    "ask_after",
     "length",
     "unknown",
     "same_article_bare",
@@ -42,7 +41,7 @@ FOLLOW_ANSWER_FEATURES = (
 
 - `margin`: how far it is ahead of the next in score.
 - `alone_answers`: log odds that the best passage answers the question by itself.
-- `best_ask`: cosine of the nearest way to ask of any passage, by itself; `ask_after`: of this one, with the last heading.
+- `best_ask`: cosine of the nearest way to ask of any passage, by itself.
 - `length`, `outside`: as in `knowledge.ranking`; `unknown`: share of its words that articles and vocabulary do not know.
 - `same_article_bare`: whether it is of the article that answered last, where the question names no concept.
 """
@@ -150,7 +149,6 @@ def follow_answer_features(
         float(scores[row] - scores[rest]),
         float(np.log(sure / (1 - sure))),
         float(turn.alone[:, ASK].max()),
-        float(turn.after[row, ASK]),
         float(np.log1p(signs.words)),
         signs.unknown / max(1, signs.words),
         float(turn.same_article[row]) * (signs.concepts == 0),

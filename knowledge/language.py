@@ -51,14 +51,24 @@ def build_language(vocabulary: Vocabulary) -> spacy.language.Language:
     return language
 
 
-def concepts_in(language: spacy.language.Language, text: str) -> tuple[str, ...]:
+def concepts_in(document: spacy.tokens.Doc) -> tuple[str, ...]:
     """Ids of the concepts that a text names, each once, in order of appearance.
 
     Example:
-        >>> concepts_in(language, "does coffee make my IBS worse")  # doctest: +SKIP
+        >>> concepts_in(language("does coffee make my IBS worse"))  # doctest: +SKIP
         ('caffeine', 'ibs')
     """
-    return tuple(dict.fromkeys(entity.ent_id_ for entity in language(text).ents))
+    return tuple(dict.fromkeys(entity.ent_id_ for entity in document.ents))
+
+
+def content_lemmas(document: spacy.tokens.Doc) -> tuple[str, ...]:
+    """Lower-case lemmas of a text's content words, in order: no stop words, no punctuation.
+
+    Example:
+        >>> content_lemmas(language("does leaky gut make my joints hurt?"))  # doctest: +SKIP
+        ('leaky', 'gut', 'joint', 'hurt')
+    """
+    return tuple(token.lemma_.lower() for token in document if not (token.is_stop or token.is_punct or token.is_space))
 
 
 def language_folder(build: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import bm25s
 import numpy as np
 import numpy.typing as npt
 
+from knowledge.language import content_lemmas
 from knowledge.light_spacy import spacy
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
@@ -21,18 +22,14 @@ ENOUGH = 4_000
 """Passages that a query's rarest words must have found before its commoner words no longer add any."""
 
 
-def content_lemmas(text: str) -> list[str]:
-    """Lower-case lemmas of a text's content words, in order: no stop words, no punctuation.
+def words_to_index(text: str) -> list[str]:
+    """The content lemmas of a text.
 
     Example:
-        >>> content_lemmas("Does leaky gut make my joints hurt?")
+        >>> words_to_index("Does leaky gut make my joints hurt?")
         ['leaky', 'gut', 'joint', 'hurt']
     """
-    return [
-        token.lemma_.lower()
-        for token in _lemmatiser()(text.lower())
-        if not (token.is_stop or token.is_punct or token.is_space)
-    ]
+    return list(content_lemmas(_lemmatiser()(text.lower())))
 
 
 @lru_cache(maxsize=1)
@@ -60,7 +57,7 @@ class LexicalIndex:
         if not texts:
             return cls(None, 0)
         model = bm25s.BM25()
-        model.index([content_lemmas(text) for text in texts], show_progress=False)
+        model.index([words_to_index(text) for text in texts], show_progress=False)
         return cls(model, len(texts))
 
     def save(self, folder: Path) -> None:
@@ -75,9 +72,9 @@ class LexicalIndex:
             return cls(None, 0)
         return cls(bm25s.BM25.load(str(folder), allow_pickle=False, show_progress=False), size)
 
-    def match(self, query: str) -> LexicalMatch:
-        """Match a query's words against every passage."""
-        words = list(dict.fromkeys(content_lemmas(query)))
+    def match(self, lemmas: Iterable[str]) -> LexicalMatch:
+        """Match a query's content lemmas against every passage."""
+        words = list(dict.fromkeys(lemmas))
         postings = [self._postings(word) for word in words]
         weights = [np.log(1 + (self._size - len(rows) + 0.5) / (len(rows) + 0.5)) for rows, _ in postings]
         return LexicalMatch(postings, np.array(weights, dtype=np.float32))

@@ -11,6 +11,7 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
+from knowledge.language import concepts_in, content_lemmas
 from knowledge.light_spacy import spacy
 from knowledge.vocabulary import Vocabulary
 
@@ -48,15 +49,15 @@ class Question:
     Attributes:
         text: What the patient wrote.
         mended: The same with typos mended, lower case.
-        expanded: `mended`, and the clinicians' names of the concepts it names in other words.
         concepts: Ids of the vocabulary's concepts in it, in order of appearance.
+        lemmas: Lemmas of its content words, in order.
         unknown: Content words that neither the articles nor the vocabulary know, in order.
     """
 
     text: str
     mended: str
-    expanded: str
     concepts: tuple[str, ...]
+    lemmas: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
@@ -100,8 +101,6 @@ class QuestionReader:
         """Read one question."""
         mended = _WORD.sub(lambda match: self._mend_word(match[0]), _plain(text).lower())
         document = self._language(mended)
-        concepts = tuple(dict.fromkeys(entity.ent_id_ for entity in document.ents))
-        named = [self._labels[concept] for concept in concepts if self._labels[concept] not in mended]
         unknown = tuple(
             token.lower_
             for token in document
@@ -110,8 +109,7 @@ class QuestionReader:
             and token.lower_ not in self._domain
             and token.lemma_ not in self._domain
         )
-        expanded = f"{mended} ({', '.join(named)})" if named else mended
-        return Question(text=text, mended=mended, expanded=expanded, concepts=concepts, unknown=unknown)
+        return Question(text, mended, concepts_in(document), content_lemmas(document), unknown)
 
     def _mend_word_uncached(self, word: str) -> str:
         if len(word) < SHORTEST_MENDED or "'" in word or self._is_word(word):
@@ -133,7 +131,7 @@ def points_back(question: Question) -> bool:
     """Whether a question can only be understood from what came before: it points back, or is an opening without a subject.
 
     Example:
-        >>> points_back(Question("why is that?", "why is that?", "why is that?", (), ()))
+        >>> points_back(Question("why is that?", "why is that?", (), (), ()))
         True
     """
     bare = _OPENS_FOLLOW_UP.sub("", question.mended.strip())

@@ -45,7 +45,6 @@ ANSWER_FEATURES = (
     "length",
     "uncovered",
     "missing_concepts",
-    "named_concepts",
     "outside",
     "outside_wording",
 )
@@ -55,7 +54,7 @@ ANSWER_FEATURES = (
 - `lead_of_five`: how far it is ahead of the fifth in score.
 - `length`: logarithm of the number of content words in the question.
 - `uncovered`: share of words not in the passage, times length.
-- `missing_concepts`, `named_concepts`: share of the question's concepts it lacks, and how many the question names.
+- `missing_concepts`: share of the vocabulary's concepts in the question that the passage does not name.
 - `outside`, `outside_wording`: likeness with questions that no article answers (`knowledge.out_of_scope`).
 """
 
@@ -167,7 +166,6 @@ def answer_features(
         length,
         (1.0 - fit["coverage"]) * length,
         (1.0 - fit["concepts"]) if signs.concepts else 0.0,
-        float(min(4, signs.concepts)),
         signs.outside,
         signs.outside_wording,
     )

@@ -1,4 +1,4 @@
-"""A question in, the passages that fit it out: dense vectors, words and concepts find candidates, one model ranks them."""
+"""A question in, the passages that fit it out: dense vectors and words find candidates, one model ranks them."""
 
 from __future__ import annotations
 
@@ -145,8 +145,8 @@ class Retriever:
     def query(self, text: str) -> Query:
         """Read and encode a question."""
         question = self.read(text)
-        vector = self._encoder.encode([question.expanded])[0]
-        match = self.index.lexical.match(question.expanded)
+        vector = self._encoder.encode([question.mended])[0]
+        match = self.index.lexical.match(question.lemmas)
         outside, worded = self.index.outside.likeness(vector, question.mended)
         signs = QuestionSigns(match.words, len(question.unknown), len(question.concepts), outside, worded)
         return Query(question, vector, match, signs)

@@ -7,14 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bot.safety.classifier import Scores
 from bot.safety.errors import SafetyDataError
 from bot.safety.flags import KINDS, Kind, Level, RedFlag
 from bot.safety.normalise import Message
 from bot.safety.rules import RuleMatch
 
-OPINIONS = ("flag", "some group", "sequences", "alarm rule", "alarm rules", "check rule", "excused rule")
-"""What is weighed: the transformer's flag and group, the sequence model, and which rules match."""
+OPINIONS = (
+    "flag",
+    "some group",
+    "surest group",
+    "sequences",
+    "alarm rule",
+    "alarm rules",
+    "check rule",
+    "excused rule",
+)
+"""What is weighed: the transformer's flag, its doubt that there is no group at all, how sure it is which one if there is (strange
+messages are spread over many), the sequence model, and which rules match."""
 
 NAMED = 2.0
 """How much likelier (in log probability) a group is when an unexcused alarm rule names it."""
@@ -56,9 +68,11 @@ def opinions(scores: Scores, matches: Sequence[RuleMatch]) -> tuple[float, ...]:
     """The opinions on one message, in the order of `OPINIONS`."""
     open_rules = [match.rule for match in matches if match.excuse is None]
     alarms = sum(rule.level == "alarm" for rule in open_rules)
+    groups = scores.groups[1:]
     return (
         scores.flag,
         -float(scores.groups[0]),
+        float(groups.max() - np.logaddexp.reduce(groups)),
         scores.sequences,
         float(alarms > 0),
         float(min(alarms, 4)),

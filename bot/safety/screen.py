@@ -24,7 +24,7 @@ _YES = re.compile(
     r"^(yes|yeah|yep|yup|yea|ya|yes i (am|do|did|have)|i am|i do|i did|i have|sometimes|kind of|a little|maybe"
     r"|i guess( so)?|all the time|every day|right now|si|si estoy|a veces|tal vez|lo estoy)( \w+){0,2}$"
 )
-JOINED = 1.2
+JOINED = 2.5
 """Doubt in what only several turns together say: the classifier was taught on single messages."""
 
 NEARLY = 1.0

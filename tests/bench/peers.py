@@ -9,24 +9,33 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import faiss
 import numpy as np
 
-from knowledge.encoder import SentenceEncoder, Vectors
+from knowledge.encoder import Vectors
 from knowledge.weights import model_folder
 
 Found = list[tuple[int, float]]
 """Number of a text and its score, best first."""
 Search = Callable[[str], Found]
-Build = Callable[[Sequence[str], SentenceEncoder], Search]
+
+
+class Encoder(Protocol):
+    """Texts to unit rows: the product's `SentenceEncoder`, or the same model on torch."""
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), 384), float32."""
+
+
+Build = Callable[[Sequence[str], Encoder], Search]
 
 DEPTH = 10
 _WORD = re.compile(r"\w+")
 
 
-def rank_bm25(texts: Sequence[str], _: SentenceEncoder) -> Search:
+def rank_bm25(texts: Sequence[str]) -> Search:
     from rank_bm25 import BM25Okapi
 
     model = BM25Okapi([_WORD.findall(text.lower()) for text in texts])
@@ -38,21 +47,22 @@ def rank_bm25(texts: Sequence[str], _: SentenceEncoder) -> Search:
     return search
 
 
-def faiss_sentence_transformers(texts: Sequence[str], _: SentenceEncoder) -> Search:
-    """The tutorial's: sentence-transformers on torch, FAISS over passages, nothing else."""
-    from sentence_transformers import SentenceTransformer
+class Torch:
+    """The model as every tutorial loads it: sentence-transformers on torch. Encodes as `SentenceEncoder` does."""
 
-    model = SentenceTransformer(str(model_folder()), device="cpu")
+    def __init__(self) -> None:
+        from sentence_transformers import SentenceTransformer
 
-    def encode(questions: Sequence[str]) -> Vectors:
-        rows: Vectors = model.encode(list(questions), normalize_embeddings=True, show_progress_bar=False)
+        self._model = SentenceTransformer(str(model_folder()), device="cpu")
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit rows, shape (len(texts), 384), float32."""
+        rows: Vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
         return rows
 
-    return _faiss_search(encode(texts), encode)
 
-
-def faiss_same_encoder(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
-    """The same with the product's exported encoder: what remains between it and us is not the runtime."""
+def faiss_flat(texts: Sequence[str], encoder: Encoder) -> Search:
+    """FAISS over passages, nothing else."""
     return _faiss_search(encoder.encode(texts), encoder.encode)
 
 
@@ -67,7 +77,7 @@ def _faiss_search(vectors: Vectors, encode: Callable[[list[str]], Vectors]) -> S
     return search
 
 
-def langchain_faiss(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
+def langchain_faiss(texts: Sequence[str], encoder: Encoder) -> Search:
     from langchain_community.vectorstores import FAISS
     from langchain_community.vectorstores.utils import DistanceStrategy
     from langchain_core.embeddings import Embeddings
@@ -93,7 +103,7 @@ def langchain_faiss(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
     return search
 
 
-def llama_index_memory(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
+def llama_index_memory(texts: Sequence[str], encoder: Encoder) -> Search:
     from llama_index.core import VectorStoreIndex
     from llama_index.core.embeddings import BaseEmbedding
     from llama_index.core.schema import TextNode
@@ -117,7 +127,7 @@ def llama_index_memory(texts: Sequence[str], encoder: SentenceEncoder) -> Search
     return search
 
 
-def haystack_memory(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
+def haystack_memory(texts: Sequence[str], encoder: Encoder) -> Search:
     os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
     from haystack import Document
     from haystack.components.retrievers.in_memory import InMemoryEmbeddingRetriever
@@ -137,19 +147,19 @@ def haystack_memory(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
     return search
 
 
-def txtai_hybrid(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
+def txtai_hybrid(texts: Sequence[str], encoder: Encoder) -> Search:
     from txtai import Embeddings
 
     return _txtai(Embeddings, texts, encoder, hybrid=True)
 
 
-def txtai_dense(texts: Sequence[str], encoder: SentenceEncoder) -> Search:
+def txtai_dense(texts: Sequence[str], encoder: Encoder) -> Search:
     from txtai import Embeddings
 
     return _txtai(Embeddings, texts, encoder, hybrid=False)
 
 
-def _txtai(embeddings: Any, texts: Sequence[str], encoder: SentenceEncoder, *, hybrid: bool) -> Search:
+def _txtai(embeddings: Any, texts: Sequence[str], encoder: Encoder, *, hybrid: bool) -> Search:
     def encode(batch: Sequence[str]) -> Vectors:
         return encoder.encode(list(batch))
 
@@ -163,12 +173,11 @@ def _txtai(embeddings: Any, texts: Sequence[str], encoder: SentenceEncoder, *, h
 
 
 PEERS: dict[str, Build] = {
-    "rank_bm25": rank_bm25,
-    "FAISS + sentence-transformers (torch)": faiss_sentence_transformers,
-    "FAISS, our encoder": faiss_same_encoder,
+    "FAISS": faiss_flat,
     "LangChain + FAISS": langchain_faiss,
     "LlamaIndex, in memory": llama_index_memory,
     "Haystack, in memory": haystack_memory,
     "txtai, dense": txtai_dense,
     "txtai, hybrid": txtai_hybrid,
 }
+"""Those that encode. `rank_bm25` does not."""

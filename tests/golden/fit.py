@@ -8,6 +8,7 @@ models of their own, see `tests.golden.fit_following`.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ from tests.golden import fit_following
 from tests.golden.goldens import Golden, load
 from tests.golden.models import Floats, Mask, Model, as_json, fit_choice, fit_judge
 
-WRONGFUL_ANSWER_BUDGET = 0.05
+WRONGFUL_ANSWER_BUDGET = 0.04
 """Share of off-topic medical dev questions that may be answered at the threshold that is chosen."""
 OFFER_QUANTILE = 0.01
 """Share of answerable dev questions that may fall below the offer threshold."""
@@ -130,7 +131,7 @@ def fit_answering(
 
 
 def _answer_ablation(features: Floats, true: Mask, asked: int, medical: int) -> None:
-    print("| answering | log loss | answered right at 5% of off-topic medical |\n|---|---|---|")
+    print("| answering | log loss | answered right at 4% of off-topic medical |\n|---|---|---|")
     groups = {
         "unknown, uncovered": {"unknown", "uncovered"},
         "outside, outside_wording": {"outside", "outside_wording"},
@@ -151,12 +152,15 @@ def blank_retriever() -> Retriever:
     return open_retriever(KnowledgeSettings(), ranking, Following(ranking, *blank, 1.0))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.golden.fit", description=__doc__.splitlines()[0])
+    parser.add_argument("--ablation", action="store_true", help="print what each feature is worth; write nothing")
+    options = parser.parse_args(arguments)
     retriever = blank_retriever()
     answerable = cases(retriever, load("answerable", "dev"))
     medical = cases(retriever, load("off-topic-medical", "dev"))
     other = cases(retriever, load("off-topic-other", "dev"))
-    if "--ablation" in sys.argv:
+    if options.ablation:
         ablation(answerable)
         fit = fit_ranking(answerable)
         retriever.ranking = Ranking.from_json(

@@ -54,6 +54,21 @@ def test_a_full_question_on_another_subject_leaves_the_old_one(service: AnswerSe
     assert given(outcome) == "migraine"
 
 
+def test_a_question_that_is_sure_by_itself_is_not_searched_with_what_was_said_before(
+    service: AnswerService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    query = service.retriever.query
+    monkeypatch.setattr(service.retriever, "query", lambda text: searched.append(text) or query(text))
+    assert (
+        given(service.ask("what are common migraine triggers?", previous=["what is ibs"], shown=["ibs#1"]))
+        == "migraine"
+    )
+    assert searched == ["what are common migraine triggers?"]
+    service.ask("why", previous=["what is ibs"], shown=["ibs#1"])
+    assert len(searched) > 2
+
+
 @pytest.mark.parametrize(
     "text", ["who won the football last night", "can you fix my car", "how do i renew my passport"]
 )

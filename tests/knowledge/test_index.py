@@ -105,7 +105,7 @@ def test_index_finds_by_vector_and_by_word(built: tuple[Path, str]) -> None:
     _, rows = loaded.dense.search(word_vectors(["Why does the kettle whistle? Steam leaves"]), 1)
     heading = loaded.passages[loaded.phrase_passage[rows[0][0]]].passage.heading
     assert heading == "Why does the kettle whistle?"
-    best = loaded.lexical.match("chairs and legs").best(1)
+    best = loaded.lexical.match(["chair", "leg"]).best(1)
     assert [loaded.passages[position].passage.article for position in best] == ["chairs"]
     assert loaded.lexical.match("zzz qqq").best(1) == []
 

@@ -43,11 +43,11 @@ def test_there_are_concepts_of_every_kind_and_more_than_150():
     ],
 )
 def test_concepts_are_found_in_patients_words(language, text, concepts):
-    assert concepts_in(language, text) == concepts
+    assert concepts_in(language(text)) == concepts
 
 
 def test_everyday_words_are_no_concepts(language):
-    assert concepts_in(language, "i get what you mean, that is a lot to take in for me") == ()
+    assert concepts_in(language("i get what you mean, that is a lot to take in for me")) == ()
 
 
 def test_sentences_and_lemmas_come_along(language):

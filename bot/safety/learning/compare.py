@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,14 +17,25 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
+from bot.safety.classifier import Classifier, Scores
 from bot.safety.decision import opinions
 from bot.safety.learning.data import Example, load
+from bot.safety.learning.export import export
 from bot.safety.learning.linear import weigh
 from bot.safety.learning.network import predict, train
-from bot.safety.learning.train import CACHE, ENCODER, EPOCHS, JUDGED, RATE, SEEDS, unseen, without
+from bot.safety.learning.train import CACHE, EPOCHS, RATE, SEEDS, sequences, trained
+from bot.safety.rules import RuleBook, RuleMatch
 from knowledge.encoder import SentenceEncoder
 
 FloatArray = npt.NDArray[np.float64]
+ENCODER = Path("knowledge/build/encoder")
+FIRST = ("a", "b", "c")
+"""Authors who wrote before the screen's misses were known."""
+JUDGED = ("b", "c")
+"""Those of them whose messages are judged by models that never saw them."""
+
+Seen = tuple[Example, Scores, list[RuleMatch]]
+"""A message, and what was said of it by models that never saw its author's."""
 Method = Callable[[Sequence[Example], Sequence[Example]], FloatArray]
 """Trains on the first examples and scores the second."""
 
@@ -56,6 +68,11 @@ def summary(examples: Sequence[Example], scores: FloatArray) -> str:
     return ", ".join(parts)
 
 
+def without(examples: Sequence[Example], author: str) -> list[Example]:
+    """What a model that is to judge an author is trained on."""
+    return [example for example in examples if example.author in FIRST and example.author != author]
+
+
 def _held_out(examples: Sequence[Example], method: Method) -> FloatArray:
     """A score for each judged message, by a model that saw none of its author's."""
     return np.concatenate(
@@ -65,7 +82,7 @@ def _held_out(examples: Sequence[Example], method: Method) -> FloatArray:
 
 def _parts(examples: Sequence[Example], encoder: Path, cache: Path) -> Mapping[str, FloatArray]:
     """The parts of the shipped screen, alone and together."""
-    whole, _ = unseen(examples, encoder, cache)
+    whole = _unseen(examples, encoder, cache)
     rows = np.array([opinions(scores, matches) for _, scores, matches in whole])
     flags = np.array([example.group > 0 for example, _, _ in whole])
 
@@ -75,12 +92,27 @@ def _parts(examples: Sequence[Example], encoder: Path, cache: Path) -> Mapping[s
         return scores
 
     return {
-        "rules": together((3, 4, 5, 6)),
-        "letter and word sequences": rows[:, 2],
-        "all six layers": together((0, 1)),
-        "six layers and sequences": together((0, 1, 2)),
+        "rules": together((4, 5, 6, 7)),
+        "letter and word sequences": rows[:, 3],
+        "all six layers": together((0, 1, 2)),
+        "six layers and sequences": together((0, 1, 2, 3)),
         "six layers, sequences, rules": together(range(rows.shape[1])),
     }
+
+
+def _unseen(examples: Sequence[Example], encoder: Path, cache: Path) -> list[Seen]:
+    """What models say of the judged authors' messages, none of which they were trained on."""
+    rules = RuleBook()
+    seen: list[Seen] = []
+    for author in JUDGED:
+        others = without(examples, author)
+        network = trained(others, SEEDS[0], cache / f"without-{author}.pt")
+        with tempfile.TemporaryDirectory() as folder:
+            export(network, sequences(others), Path(folder), {})
+            scorer = Classifier.open(encoder, Path(folder))
+        for example in (e for e in examples if e.author == author):
+            seen.append((example, scorer.score(example.message), rules.matches(example.message)))
+    return seen
 
 
 def _frozen(encoder: Path, seen: Sequence[Example], unseen_ones: Sequence[Example]) -> FloatArray:

@@ -21,7 +21,7 @@ def train_sequences(texts: Sequence[str], groups: npt.NDArray[np.int64]) -> Sequ
         groups: The group of each text, 0 for none.
     """
     rows = [counted(text) for text in texts]
-    keys = _common([numbers for numbers, _ in rows], 3)
+    keys = _common([numbers for numbers, _ in rows], 5)
     frequency = Counter(int(number) for numbers, _ in rows for number in numbers)
     rarity = np.log((1 + len(texts)) / (1 + np.array([frequency[int(key)] for key in keys]))) + 1
     rarity = rarity.astype(np.float16).astype(np.float32)

@@ -9,14 +9,14 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-FOUND: Mapping[Kind, float] = {"emergency": 0.97, "crisis": 0.992, "poison": 0.97, "urgent": 0.92}
+FOUND: Mapping[Kind, float] = {"emergency": 0.98, "crisis": 0.988, "poison": 0.985, "urgent": 0.92}
 """Share of the red flags of each kind that must raise an alarm: a little above the bars, where there is one."""
 
 ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.01, "crisis": 0.016, "poison": 0.004, "urgent": 0.006}
 """Share of all ordinary messages that may raise an alarm of each kind, whatever is missed: it binds the linear model, which stands
 in where the encoder is missing. The questions of the retrieval count as ordinary here, and not all of them are."""
 
-ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.015, "crisis": 0.02, "poison": 0.003, "urgent": 0.01}
+ORDINARY_CHECKS: Mapping[Kind, float] = {"emergency": 0.015, "crisis": 0.03, "poison": 0.003, "urgent": 0.01}
 """Share of all ordinary messages that may be flagged at all, for each kind. The bar for checks is 5% of them."""
 
 
