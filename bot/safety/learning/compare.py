@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from bot.safety.classifier import Classifier, Scores
-from bot.safety.decision import opinions
+from bot.safety.decision import OPINIONS, opinions
 from bot.safety.learning.data import Example, load
 from bot.safety.learning.export import export
 from bot.safety.learning.linear import weigh
@@ -86,17 +86,18 @@ def _parts(examples: Sequence[Example], encoder: Path, cache: Path) -> Mapping[s
     rows = np.array([opinions(scores, matches) for _, scores, matches in whole])
     flags = np.array([example.group > 0 for example, _, _ in whole])
 
-    def together(columns: Sequence[int]) -> FloatArray:
+    def together(*names: str) -> FloatArray:
+        columns = [OPINIONS.index(name) for name in names]
         weights, bias = weigh(rows[:, columns], flags)
         scores: FloatArray = rows[:, columns] @ np.array(weights) + bias
         return scores
 
     return {
-        "rules": together((4, 5, 6, 7)),
-        "letter and word sequences": rows[:, 3],
-        "all six layers": together((0, 1, 2)),
-        "six layers and sequences": together((0, 1, 2, 3)),
-        "six layers, sequences, rules": together(range(rows.shape[1])),
+        "rules": together("alarm rule", "alarm rules", "check rule", "excused rule"),
+        "letter and word sequences": together("sequences"),
+        "all six layers": together("flag", "some group", "surest group"),
+        "six layers and sequences": together("flag", "some group", "surest group", "sequences"),
+        "six layers, sequences, rules": together(*OPINIONS),
     }
 
 
