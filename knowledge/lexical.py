@@ -18,8 +18,8 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
 
 Floats = npt.NDArray[np.float32]
 
-ENOUGH = 4_000
-"""Passages that a query's rarest words must have found before its commoner words no longer add any."""
+BLOCK = 64
+"""Passages whose scores are looked through at once for the best."""
 
 
 def words_to_index(text: str) -> list[str]:
@@ -77,7 +77,7 @@ class LexicalIndex:
         words = list(dict.fromkeys(lemmas))
         postings = [self._postings(word) for word in words]
         weights = [np.log(1 + (self._size - len(rows) + 0.5) / (len(rows) + 0.5)) for rows, _ in postings]
-        return LexicalMatch(postings, np.array(weights, dtype=np.float32))
+        return LexicalMatch(postings, np.array(weights, dtype=np.float32), self._size)
 
     def _postings(self, word: str) -> tuple[npt.NDArray[np.int32], Floats]:
         token = self._model.vocab_dict.get(word) if self._model is not None else None
@@ -91,9 +91,10 @@ class LexicalIndex:
 class LexicalMatch:
     """How a query's words match the passages."""
 
-    def __init__(self, postings: list[tuple[npt.NDArray[np.int32], Floats]], weights: Floats) -> None:
+    def __init__(self, postings: list[tuple[npt.NDArray[np.int32], Floats]], weights: Floats, size: int) -> None:
         self._postings = postings
         self._weights = weights
+        self._size = size
 
     @property
     def words(self) -> int:
@@ -101,28 +102,15 @@ class LexicalMatch:
         return len(self._postings)
 
     def best(self, count: int) -> list[int]:
-        """Positions of the passages with the highest BM25 score, best first.
-
-        Exact as long as the query's rarer words stand in fewer than `ENOUGH` passages together. In an index so large that
-        they stand in more, common words only add to the scores of passages that rarer ones found: their lists are as
-        long as the index, and the cost of a query must not be.
-        """
-        found = np.zeros(0, dtype=np.int32)
-        for rows, values in sorted(self._postings, key=lambda posting: len(posting[0])):
-            if len(found) >= ENOUGH:
-                break
-            best = rows if len(rows) <= ENOUGH else rows[np.argpartition(-values, ENOUGH)[:ENOUGH]]
-            found = np.union1d(found, best)
-        positions = found.astype(np.int64)
-        return [int(row) for row in positions[np.argsort(-self.scores(positions), kind="stable")[:count]]]
-
-    def scores(self, positions: npt.NDArray[np.int64]) -> Floats:
-        """BM25 score of each of the passages."""
-        totals = np.zeros(len(positions), dtype=np.float32)
+        """Positions of the passages with the highest BM25 score, best first; of equal ones the first in the index."""
+        totals = np.zeros(-(-self._size // BLOCK) * BLOCK, dtype=np.float32)
         for rows, values in self._postings:
-            hit, at = _find(rows, positions)
-            totals[hit] += values[at]
-        return totals
+            np.add.at(totals, rows, values)
+        # The best of `count` different blocks are at least as good as the last that is wanted.
+        tops = np.sort(totals.reshape(-1, BLOCK).max(axis=1))
+        least = tops[-count] if len(tops) >= count else 0.0
+        found = np.flatnonzero((totals >= least) & (totals > 0))
+        return [int(row) for row in found[np.argsort(-totals[found], kind="stable")[:count]]]
 
     def coverage(self, positions: npt.NDArray[np.int64]) -> Floats:
         """For each of the passages the share, 0 to 1, of the query's words that it holds, rare words counting more."""

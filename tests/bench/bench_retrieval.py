@@ -33,6 +33,7 @@ import bm25s
 import faiss
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from knowledge.answering import AnswerService
 from knowledge.encoder import SentenceEncoder, Vectors
@@ -62,8 +63,8 @@ def say(text: str) -> None:
 
 # Side by side.
 
-Outcome = tuple[list[str], bool]
-"""Sections found, best first, and whether the first would be given as the answer."""
+Outcome = tuple[list[str], bool, float]
+"""Sections found, best first, whether the first would be given as the answer, and how sure of it the contender is."""
 
 
 class Contender:
@@ -83,7 +84,8 @@ class Contender:
 
     def row(self, answerable: Sequence[Golden], *off_topic: Sequence[Golden]) -> str:
         """Its line of the table, in points and milliseconds."""
-        found = [(golden, *self.outcomes[golden.id]) for golden in answerable]
+        asked = {golden.id for golden in answerable}
+        found = [(golden, *self.outcomes[golden.id][:2]) for golden in answerable]
         shares = [
             [named[0] in golden.accept for golden, named, _ in found],
             [bool(set(named[:3]) & set(golden.accept)) for golden, named, _ in found],
@@ -92,6 +94,8 @@ class Contender:
             *([not self.outcomes[golden.id][1] for golden in goldens] for goldens in off_topic),
         ]
         columns = [100 * float(np.mean(values)) for values in shares]
+        sure = {golden.id: self.outcomes[golden.id][2] for goldens in (answerable, *off_topic) for golden in goldens}
+        columns.append(100 * roc_auc_score([name in asked for name in sure], list(sure.values())))
         columns += [1000 * float(np.percentile(self.seconds, part)) for part in (50, 95)]
         return f"| {self.name} | " + " | ".join(f"{value:.1f}" for value in columns) + " |"
 
@@ -106,7 +110,7 @@ class Ours(Contender):
     def ask(self, golden: Golden) -> None:
         super().ask(golden)
         named = [f"{hit.passage.article}/{hit.passage.heading}" for hit in self._service.search(golden.text)]
-        self.outcomes[golden.id] = (named, self.outcomes[golden.id][1])
+        self.outcomes[golden.id] = (named, *self.outcomes[golden.id][1:])
 
 
 def side_by_side(service: AnswerService, encoder: SentenceEncoder, limit: int) -> None:
@@ -114,6 +118,7 @@ def side_by_side(service: AnswerService, encoder: SentenceEncoder, limit: int) -
 
     They take turns of `TURN` questions, so that a busy machine is equally busy for all. The first of a turn is asked twice and
     counted once: no server runs a dozen engines by turns. What building left behind is not searched for garbage any more.
+    "AUC" is how often an answerable question is given more confidence than an off-topic one: declining, whatever the threshold.
     """
     contenders = [_ours(service), *_peers(service, encoder, limit)]
     sets = [load(name, "test")[:limit] for name in ("answerable", "off-topic-medical", "off-topic-other")]
@@ -128,13 +133,17 @@ def side_by_side(service: AnswerService, encoder: SentenceEncoder, limit: int) -
             for golden in turn:
                 contender.ask(golden)
     say("\n| | top-1 | top-3 | answered right | answered wrongly | off-topic medical declined | off-topic other declined "
-        "| p50 ms | p95 ms |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+        "| AUC | p50 ms | p95 ms |\n|---|---|---|---|---|---|---|---|---|---|")  # fmt: skip
     for contender in contenders:
         say(contender.row(*sets))
 
 
 def _ours(service: AnswerService) -> Contender:
-    return Ours("**ours** (the whole `ask`)", lambda text: ([], isinstance(service.ask(text), Answer)), service)
+    def ask(text: str) -> Outcome:
+        answer = service.ask(text)
+        return [], isinstance(answer, Answer), answer.probability
+
+    return Ours("**ours** (the whole `ask`)", ask, service)
 
 
 def _peers(service: AnswerService, encoder: SentenceEncoder, limit: int) -> list[Contender]:
@@ -179,7 +188,7 @@ def _peer(name: str, search: Search, sections: Sequence[str], limit: int) -> Con
 
     def ask(text: str) -> Outcome:
         found = search(text)
-        return list(dict.fromkeys(sections[row] for row, _ in found)), found[0][1] >= threshold
+        return list(dict.fromkeys(sections[row] for row, _ in found)), found[0][1] >= threshold, found[0][1]
 
     return Contender(name, ask)
 

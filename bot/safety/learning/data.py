@@ -35,7 +35,7 @@ class Example:
         group: 1 to 21, or 0 when it is no red flag.
         style: How it is written, or why it is no red flag.
         lang: "en" or "es".
-        author: The first letter of its file's name: whoever wrote it.
+        author: The first part of its file's name: whoever wrote it.
         ordinary: Whether it is benign, and not a near-miss.
     """
 
@@ -75,7 +75,9 @@ def load(folder: Path = TRAINING) -> list[Example]:
             key = f"{group} {message.text}"
             if message.words and key not in examples:
                 ordinary = group is None and (all_ordinary or data["style"] in ORDINARY)
-                examples[key] = Example(text, message, group or 0, data["style"], data["lang"], path.name[0], ordinary)
+                examples[key] = Example(
+                    text, message, group or 0, data["style"], data["lang"], path.stem.split("-")[0], ordinary
+                )
     if not examples:
         raise SafetyDataError(f"{folder}: holds no training messages")
     return list(examples.values())
