@@ -21,6 +21,12 @@ Floats = npt.NDArray[np.float32]
 BLOCK = 64
 """Passages whose scores are looked through at once for the best."""
 
+ENOUGH = 100_000
+"""Postings of a query's rarer words after which its commoner ones find no passages of their own any more."""
+
+SHORTLIST = 1_000
+"""Passages that the rarer words found best, among which the commoner ones then decide."""
+
 
 def words_to_index(text: str) -> list[str]:
     """The content lemmas of a text.
@@ -102,15 +108,26 @@ class LexicalMatch:
         return len(self._postings)
 
     def best(self, count: int) -> list[int]:
-        """Positions of the passages with the highest BM25 score, best first; of equal ones the first in the index."""
+        """Positions of the passages with the highest BM25 score, best first; of equal ones the first in the index.
+
+        Exact as long as the query's words stand in fewer than `ENOUGH` passages together. In an index so large that they
+        stand in more, the common ones' lists are as long as the index, and the cost of a query must not be.
+        """
         totals = np.zeros(-(-self._size // BLOCK) * BLOCK, dtype=np.float32)
-        for rows, values in self._postings:
-            np.add.at(totals, rows, values)
-        # The best of `count` different blocks are at least as good as the last that is wanted.
-        tops = np.sort(totals.reshape(-1, BLOCK).max(axis=1))
-        least = tops[-count] if len(tops) >= count else 0.0
-        found = np.flatnonzero((totals >= least) & (totals > 0))
-        return [int(row) for row in found[np.argsort(-totals[found], kind="stable")[:count]]]
+        common = []
+        seen = 0
+        for rows, values in sorted(self._postings, key=lambda posting: len(posting[0])):
+            if seen and seen + len(rows) > ENOUGH:
+                common.append((rows, values))
+            else:
+                np.add.at(totals, rows, values)
+                seen += len(rows)
+        found = _highest(totals, max(count, SHORTLIST) if common else count)
+        scores = totals[found]
+        for rows, values in common:
+            hit, at = _find(rows, found)
+            scores[hit] += values[at]
+        return [int(row) for row in found[np.argsort(-scores, kind="stable")[:count]]]
 
     def coverage(self, positions: npt.NDArray[np.int64]) -> Floats:
         """For each of the passages the share, 0 to 1, of the query's words that it holds, rare words counting more."""
@@ -120,6 +137,18 @@ class LexicalMatch:
             covered[hit] += weight
         total = float(self._weights.sum())
         return covered / total if total else covered
+
+
+def _highest(totals: Floats, count: int) -> npt.NDArray[np.int64]:
+    """Where the `count` highest scores above 0 are, ascending; of equal ones the first."""
+    blocks = totals.reshape(-1, BLOCK)
+    tops = blocks.max(axis=1)
+    # The best of `count` different blocks are at least as good as the last that is wanted.
+    least = np.partition(tops, -count)[-count] if len(tops) >= count else 0.0
+    near = np.flatnonzero((tops >= least) & (tops > 0))
+    inside = (blocks[near] >= least) & (blocks[near] > 0)
+    found = (near[:, None] * BLOCK + np.arange(BLOCK))[inside]
+    return np.sort(found[np.argsort(-totals[found], kind="stable")[:count]])
 
 
 def _find(
