@@ -1,8 +1,9 @@
-"""The gateway and its callback requests.
+"""The gateway, its callback requests, and what it learned for the clinic.
 
 python -m bot.gateway                        run the gateway
 python -m bot.gateway callbacks              list the callback requests that wait, for the staff
 python -m bot.gateway callbacks --done 7 8   they were dealt with: list them no more
+python -m bot.gateway report                 questions that nothing answers, red flags and ratings counted
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import uvicorn
 
 from bot.gateway.app import create_app
 from bot.gateway.callbacks import CallbackBox
+from bot.gateway.report import report
 from bot.gateway.settings import GatewaySettings
 from bot.gateway.store import Store
 from knowledge.errors import KnowledgeError
@@ -36,6 +38,8 @@ def main(arguments: list[str]) -> int:
                 _print_callbacks(settings)
             case ["callbacks", "--done", *numbers] if numbers and all(number.isdecimal() for number in numbers):
                 _mark_done(settings, [int(number) for number in numbers])
+            case ["report"]:
+                _print_report(settings)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2
@@ -82,6 +86,15 @@ def _mark_done(settings: GatewaySettings, numbers: list[int]) -> None:
         for number in numbers:
             box.done(number)
             print(f"callback request {number}: done")
+
+
+def _print_report(settings: GatewaySettings) -> None:
+    store = Store(settings.database_url)
+    try:
+        for line in report(store):
+            print(line)
+    finally:
+        store.close()
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ class House:
         for session_id in await self.in_thread(self.store.expired, timedelta(hours=self.settings.retention_hours)):
             await self.conversations.erase(session_id, by_request=False)
         await self.conversations.forget_pending()
+        await self.in_thread(self.store.drop_questions, timedelta(days=self.settings.question_days))
         for number in await self.in_thread(self.store.drop_callbacks, timedelta(days=self.settings.callback_days)):
             logger.warning("callback request %d deleted with nobody having marked it done", number)
 

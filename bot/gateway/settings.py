@@ -30,6 +30,7 @@ class GatewaySettings:
         session_hours: Hours a session lives (`VAGUS_SESSION_HOURS`).
         retention_hours: Hours after which everything about a session is deleted (`VAGUS_RETENTION_HOURS`).
         callback_days: Days after which a callback request is deleted (`VAGUS_CALLBACK_DAYS`).
+        question_days: Days after which a filed question that nothing approved answers is deleted (`VAGUS_QUESTION_DAYS`).
         messages_per_minute: Most messages of one session in a minute (`VAGUS_MESSAGES_PER_MINUTE`).
         requests_per_minute: Most requests of one address in a minute (`VAGUS_REQUESTS_PER_MINUTE`).
         sessions_per_hour: Most new sessions of one address in an hour (`VAGUS_SESSIONS_PER_HOUR`).
@@ -61,6 +62,7 @@ class GatewaySettings:
     session_hours: float = 12.0
     retention_hours: float = 24.0
     callback_days: float = 30.0
+    question_days: float = 180.0
     messages_per_minute: int = 20
     requests_per_minute: int = 120
     sessions_per_hour: int = 60

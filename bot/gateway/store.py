@@ -6,6 +6,7 @@ Synchronous on purpose: every call is a few short statements. Callers on the eve
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -107,6 +108,13 @@ FLAG_COUNTS = Table(
     Column("kind", String(16), primary_key=True),
     Column("level", String(16), primary_key=True),
     Column("group", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+RATING_COUNTS = Table(
+    "rating_counts",
+    _META,
+    Column("passage", String(200), primary_key=True),
+    Column("rating", String(8), primary_key=True),
     Column("count", Integer, nullable=False),
 )
 ERASURES = Table(
@@ -268,11 +276,24 @@ class Store:
         with self._engine.begin() as connection:
             connection.execute(insert(UNANSWERED).values(session_id=session_id, question=question, at=utc_now()))
 
-    def unanswered(self, limit: int = 100) -> list[str]:
-        """The latest filed questions."""
-        query = select(UNANSWERED.c.question).order_by(UNANSWERED.c.id.desc()).limit(limit)
+    def questions(self, limit: int = 1000) -> list[tuple[datetime, str]]:
+        """The latest filed questions, newest first, each with when it was asked."""
+        query = select(UNANSWERED.c.at, UNANSWERED.c.question).order_by(UNANSWERED.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
-            return list(connection.execute(query).scalars())
+            return [(row.at, row.question) for row in connection.execute(query)]
+
+    def drop_questions(self, retention: timedelta) -> None:
+        """Delete filed questions that are older than `retention`."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(UNANSWERED).where(UNANSWERED.c.at < utc_now() - retention))
+
+    def ratings(self) -> Counter[tuple[str, str]]:
+        """How often each passage was rated, by its id and rating: what chats left when they grew old, and those still kept."""
+        with self._engine.connect() as connection:
+            counts = Counter(
+                {(row.passage, row.rating): row.count for row in connection.execute(select(RATING_COUNTS))}
+            )
+            return counts + _ratings(connection)
 
     def add_callback(self, session_id: str, sealed: bytes) -> int:
         """Record an encrypted callback request; returns its number."""
@@ -314,13 +335,20 @@ class Store:
                 query.on_conflict_do_update(index_elements=list(key), set_={"count": FLAG_COUNTS.c.count + 1})
             )
 
+    def flag_counts(self) -> list[tuple[str, str, str, int, int]]:
+        """Day, kind, level, group and count of the red flags, oldest day first."""
+        columns = (FLAG_COUNTS.c.day, FLAG_COUNTS.c.kind, FLAG_COUNTS.c.level, FLAG_COUNTS.c.group)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(*columns, FLAG_COUNTS.c.count).order_by(*columns))
+            return [(row.day, row.kind, row.level, row.group, row[4]) for row in rows]
+
     def erase(self, session_id: str, *, by_request: bool = True) -> None:
         """Delete everything about a session, and note that Rasa must forget it too.
 
         Args:
             session_id: Which one.
             by_request: The patient asked for it, so that their callback requests and filed questions go too. A session
-                that merely grew old leaves them to the staff, the questions tied to nobody.
+                that merely grew old leaves them to the staff, the questions tied to nobody, and its ratings as counts.
         """
         with self._engine.begin() as connection:
             if by_request:
@@ -329,6 +357,10 @@ class Store:
             else:
                 mine = UNANSWERED.c.session_id == session_id
                 connection.execute(update(UNANSWERED).where(mine).values(session_id=None))
+                for (passage, rating), count in _ratings(connection, session_id).items():
+                    added = {"count": RATING_COUNTS.c.count + count}
+                    query = self._insert(RATING_COUNTS).values(passage=passage, rating=rating, count=count)
+                    connection.execute(query.on_conflict_do_update(index_elements=["passage", "rating"], set_=added))
             connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session_id))
             connection.execute(delete(ERASURES).where(ERASURES.c.session_id == session_id))
             connection.execute(insert(ERASURES).values(session_id=session_id, at=utc_now()))
@@ -371,6 +403,15 @@ def _engine(url: str) -> Engine:
                 connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _ratings(connection: Connection, session_id: str | None = None) -> Counter[tuple[str, str]]:
+    """Ratings of the passages that kept replies show, of one session or of all."""
+    query = select(FEEDBACK.c.rating, REPLIES.c.body).join(REPLIES, REPLIES.c.id == FEEDBACK.c.reply_id)
+    if session_id is not None:
+        query = query.where(REPLIES.c.session_id == session_id)
+    rows = connection.execute(query).all()
+    return Counter((passage.id, row.rating) for row in rows for passage in _reply(row).passages)
 
 
 def _unmarked(mark: Mark) -> ColumnElement[bool]:

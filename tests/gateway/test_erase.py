@@ -164,7 +164,7 @@ async def test_question_filed_for_the_clinicians_is_de_identified_and_outlives_a
     chat = await ask_what_is_filed(gateway)
     store = gateway.house.store
     await gateway.house.conversations.erase(session_of(gateway, chat), by_request=False)
-    assert store.unanswered() == ["My name is [name], call [number]. Does kefir help?"]
+    assert [question for _, question in store.questions()] == ["My name is [name], call [number]. Does kefir help?"]
     with store.engine.connect() as connection:
         assert connection.exec_driver_sql("select session_id from unanswered").all() == [(None,)]
 
@@ -172,4 +172,4 @@ async def test_question_filed_for_the_clinicians_is_de_identified_and_outlives_a
 async def test_question_filed_for_the_clinicians_goes_when_the_patient_erases_the_chat(gateway: Gateway) -> None:
     chat = await ask_what_is_filed(gateway)
     await chat.erase()
-    assert gateway.house.store.unanswered() == []
+    assert gateway.house.store.questions() == []

@@ -108,7 +108,11 @@ def test_store_forgets_who_asked_when_a_session_grew_old(store: Store) -> None:
     assert store.expired(HOUR) == []
     store.erase("old", by_request=False)
     store.erase("erased")
-    assert store.unanswered() == ["question of old"]
+    assert [question for _, question in store.questions()] == ["question of old"]
+    store.drop_questions(HOUR)
+    assert len(store.questions()) == 1
+    store.drop_questions(timedelta(0))
+    assert store.questions() == []
     assert sorted(store.pending_erasures()) == ["erased", "old"]
     store.erasure_done("old")
     assert store.pending_erasures() == ["erased"]
