@@ -49,8 +49,8 @@ class ActionAnswerQuestion(ServiceAction):
         found = self.services.answers.ask(memory.question, previous=memory.previous, shown=memory.shown)
         if isinstance(found, Answer):
             return memory.asked() + self.show(dispatcher, found, memory)
-        off_topic = intent_of(tracker) == "out_of_scope"
-        dispatcher.utter_message(json_message=refusal_reply(found, self.services, memory, off_topic=off_topic))
+        refusal = refusal_reply(found, self.services, memory, intent=intent_of(tracker))
+        dispatcher.utter_message(json_message=refusal)
         return memory.asked() + memory.missed([suggestion.passage for suggestion in found.nearest])
 
 

@@ -124,8 +124,8 @@ class ActionSubmitCallback(ServiceAction):
         if not tracker.get_slot("callback_confirmed"):
             return drop(self, dispatcher)
         clinic, now = self.services.clinic, self.services.now()
-        opening = "Someone will call you in office hours." if clinic.is_open(now) else clinic.hours_text(now)
-        reply = self.services.say("callback_filed", when=opening, buttons=[call_button(clinic)])
+        hours = "" if clinic.is_open(now) else f" {clinic.hours_text(now)}"
+        reply = self.services.say("callback_filed", when=hours, buttons=[call_button(clinic)])
         reply["callback"] = {
             "name": tracker.get_slot("callback_name"),
             "phone": tracker.get_slot("callback_phone"),

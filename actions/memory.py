@@ -15,6 +15,9 @@ MISSES_BEFORE_PERSON = 2
 CALLBACK = "callback"
 """Offered: that someone calls back."""
 
+SAFETY = "safety"
+"""Asked: whether they think of harming themselves."""
+
 Event = dict[str, Any]
 
 
@@ -32,7 +35,7 @@ class Memory:
         previous: Their earlier questions, oldest first.
         shown: Ids of passages given so far, oldest first.
         last_passage: The passage that "simpler", "more" and "where from" are about; empty when there is none.
-        red_flag: The kind of the last red flag that no answer has repeated yet; empty when there is none.
+        red_flag: The kind of the last red flag after which no answer was given yet; empty when there is none.
         misses: How many questions in a row had no answer.
     """
 
@@ -43,7 +46,9 @@ class Memory:
     red_flag: str
     misses: int
     offered: str = ""
-    """What a "yes" would take up: the passage that "did you mean" named first, or `CALLBACK`."""
+    """What a "yes" would take up: the passage that "did you mean" named first, `CALLBACK`, or `SAFETY`."""
+    red_flag_group: int = 0
+    """The group of that red flag, 0 when it is not known."""
 
     @classmethod
     def of(cls, tracker: Tracker) -> Memory:
@@ -56,6 +61,7 @@ class Memory:
             red_flag=tracker.get_slot("red_flag") or "",
             misses=int(tracker.get_slot("no_answers") or 0),
             offered=tracker.get_slot("offered") or "",
+            red_flag_group=int(tracker.get_slot("red_flag_group") or 0),
         )
 
     def asked(self) -> list[Event]:
@@ -71,6 +77,7 @@ class Memory:
             SlotSet("last_passage", passages[0]),
             SlotSet("no_answers", 0),
             SlotSet("red_flag", None),
+            SlotSet("red_flag_group", None),
             SlotSet("offered", None),
         ]
 
@@ -85,5 +92,6 @@ class Memory:
         return [
             SlotSet("no_answers", self.misses + 1),
             SlotSet("red_flag", None),
+            SlotSet("red_flag_group", None),
             SlotSet("offered", offered),
         ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from rasa_sdk import Action
+from rasa_sdk import Action, Tracker
+from rasa_sdk.executor import CollectingDispatcher
 
 from actions import advice, answer, callback, clinic, session
-from actions.answer import ServiceAction
+from actions.answer import Domain, ServiceAction
+from actions.memory import Event, Memory
+from actions.replies import safety_line
 from actions.services import Services
 
 KINDS: tuple[type[ServiceAction], ...] = (
@@ -35,6 +38,8 @@ KINDS: tuple[type[ServiceAction], ...] = (
     callback.ActionCallbackDropped,
     session.ActionGreet,
     session.ActionHelp,
+    session.ActionThanks,
+    session.ActionGoodbye,
     session.ActionAffirm,
     session.ActionDeny,
     session.ActionAboutBot,
@@ -51,4 +56,25 @@ KINDS: tuple[type[ServiceAction], ...] = (
 
 def build_actions(services: Services) -> list[Action]:
     """One instance of each action that the domain names."""
-    return [kind(services) for kind in KINDS]
+    return [Reminding(kind(services)) for kind in KINDS]
+
+
+class Reminding(Action):
+    """An action whose replies begin with the number to call while no question was answered since an alarm."""
+
+    def __init__(self, action: ServiceAction) -> None:
+        self._action = action
+
+    def name(self) -> str:
+        """The action's name in the domain."""
+        return self._action.name()
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> list[Event]:
+        """Run it; answers and refusals have the line already."""
+        events: list[Event] = self._action.run(dispatcher, tracker, domain)
+        line = safety_line(self._action.services, Memory.of(tracker))
+        for message in dispatcher.messages:
+            reply = message.get("custom") or {}
+            if line and reply.get("notice", "") is None:
+                reply["notice"] = line
+        return events

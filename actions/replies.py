@@ -7,6 +7,7 @@ import json
 from actions.memory import Memory
 from actions.services import Services
 from actions.wording import Reply
+from bot.safety.flags import KINDS, RedFlag
 from knowledge.answering import answer_as_json
 from knowledge.models import Answer, Refusal, Suggestion
 
@@ -28,7 +29,7 @@ def answer_reply(answer: Answer, services: Services, memory: Memory, *, lead_in:
     reply = answer_as_json(answer)
     reply.pop("related", None)
     reply["text"] = lead_in
-    reply["notice"] = " ".join(filter(None, (_safety_line(services, memory), answer.notice))) or None
+    reply["notice"] = " ".join(filter(None, (safety_line(services, memory), answer.notice))) or None
     first = answer.passages[0].passage
     fresh = [s for s in answer.related if s.passage not in memory.shown]
     reply["buttons"] = [passage_button(suggestion) for suggestion in fresh[:RELATED_BUTTONS]]
@@ -38,24 +39,28 @@ def answer_reply(answer: Answer, services: Services, memory: Memory, *, lead_in:
     return reply
 
 
-def refusal_reply(refusal: Refusal, services: Services, memory: Memory, *, off_topic: bool) -> Reply:
+def refusal_reply(refusal: Refusal, services: Services, memory: Memory, *, intent: str) -> Reply:
     """The honest "I don't know", filed for the clinicians; the second in a row offers a person."""
     near = [passage_button(suggestion) for suggestion in refusal.nearest]
-    if memory.offers_a_person:
-        name = "no_answer_twice"
-    elif off_topic and not near:
+    if intent == "ask_help_now":
+        name = "help_now"
+    elif memory.offers_a_person:
+        name = "no_answer_twice_near" if near else "no_answer_twice"
+    elif intent == "out_of_scope" and not near:
         name = "out_of_scope"
     else:
         name = "no_answer_near" if near else "no_answer"
     reply = services.say(name, buttons=near)
-    reply["notice"] = _safety_line(services, memory)
+    reply["notice"] = safety_line(services, memory)
     reply["file_question"] = True
     reply["probability"] = round(refusal.probability, 4)
     return reply
 
 
-def _safety_line(services: Services, memory: Memory) -> str | None:
+def safety_line(services: Services, memory: Memory) -> str | None:
+    """What comes before every reply after an alarm, until a question was answered: the number again."""
     if not memory.red_flag:
         return None
-    name = f"after_{memory.red_flag}"
-    return str(services.say(name if name in services.wording else "after_emergency")["text"])
+    kind = memory.red_flag if memory.red_flag in KINDS else "emergency"
+    flag = RedFlag("alarm", kind, memory.red_flag_group, "")
+    return services.safety_words.reminder(flag, services.clinic.safety_numbers())

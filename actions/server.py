@@ -25,7 +25,8 @@ from sanic.response import HTTPResponse
 from sanic.response import json as json_response
 
 from actions.registry import build_actions
-from actions.services import Services, open_services
+from actions.services import Answers, Services, open_services
+from knowledge.serving import CurrentAnswers
 
 logger = logging.getLogger("vagus.actions")
 
@@ -55,7 +56,7 @@ class ActionServerSettings:
 
 
 def build_app(services: Services) -> Sanic[Any, Any]:
-    """The application: `POST /webhook` runs an action, `GET /health` says that it can.
+    """The application: `POST /webhook` runs an action, `GET /health` says that it can, see `health`.
 
     Args:
         services: What the actions share, opened already.
@@ -66,8 +67,8 @@ def build_app(services: Services) -> Sanic[Any, Any]:
     executor = build_executor(services, pool)
 
     @app.get("/health")
-    async def health(_request: Request) -> HTTPResponse:
-        return json_response({"ready": True})
+    async def get_health(_request: Request) -> HTTPResponse:
+        return json_response(health(services.answers))
 
     @app.post("/webhook")
     async def webhook(request: Request) -> HTTPResponse:
@@ -79,6 +80,12 @@ def build_app(services: Services) -> Sanic[Any, Any]:
         pool.shutdown(wait=True)
 
     return app
+
+
+def health(answers: Answers) -> dict[str, bool]:
+    """The body of `GET /health`: `index_current` is false while an older index serves than the one that `CURRENT` names."""
+    current = answers.is_current() if isinstance(answers, CurrentAnswers) else True
+    return {"ready": True, "index_current": current}
 
 
 def build_executor(services: Services, pool: ThreadPoolExecutor) -> ActionExecutor:
@@ -134,6 +141,7 @@ def _place(error: BaseException) -> str:
 
 def main() -> None:
     """Open everything, then listen until told to stop."""
+    os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("rasa_sdk", "sanic", "opentelemetry"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from actions.wording import Reply, Wording
+from bot.safety.words import SafetyWords
 from knowledge.clinic import Clinic, load_clinic
 from knowledge.models import Answer, Refusal
 from knowledge.serving import CurrentAnswers
@@ -37,6 +38,7 @@ class Services:
         clinic: The clinic's own facts.
         wording: Replies by name.
         concepts: Concept ids by the ways to write them, lower case.
+        safety_words: What is said about red flags.
         now: The present time, aware of its zone.
     """
 
@@ -44,6 +46,7 @@ class Services:
     clinic: Clinic
     wording: Wording
     concepts: Mapping[str, str] = field(default_factory=dict)
+    safety_words: SafetyWords = field(default_factory=SafetyWords.load)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def today(self) -> date:
@@ -54,6 +57,7 @@ class Services:
         """What any wording may name: the clinic's numbers, links and whether it is open."""
         clinic, numbers, links = self.clinic, self.clinic.emergency, self.clinic.links
         pages = {name: str(getattr(links, name) or "") for name in type(links).model_fields}
+        live = clinic.content_mode == "live"
         return {
             **pages,
             "clinic": clinic.name,
@@ -63,6 +67,8 @@ class Services:
             "crisis": numbers.crisis,
             "poison": numbers.poison,
             "hours": clinic.hours_text(self.now()),
+            "approved": "clinic-checked" if live else "sample",
+            "checked": "a clinic-checked" if live else "an approved",
         }
 
     def say(self, name: str, *, buttons: list[dict[str, str]] | None = None, **values: str) -> Reply:

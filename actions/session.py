@@ -9,10 +9,15 @@ from rasa_sdk.events import FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
-from actions.memory import CALLBACK, Event, Memory
+from actions.memory import CALLBACK, SAFETY, Event, Memory
+from actions.wording import SCHEMA
+from bot.safety.flags import RedFlag
 from knowledge.models import Answer
 
 Domain = dict[str, Any]
+
+CRISIS = 14
+"""The group of red flags that a "yes" to the question about self-harm belongs to."""
 
 
 class Saying(ServiceAction):
@@ -55,6 +60,22 @@ class ActionHopeless(Saying):
     """Sympathy, a question about safety, and a way to help."""
 
     called = "action_hopeless"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> list[Event]:
+        """Ask, and remember that it was asked."""
+        return [*super().run(dispatcher, tracker, domain), SlotSet("offered", SAFETY)]
+
+
+class ActionThanks(Saying):
+    """That they are welcome."""
+
+    called = "action_thanks"
+
+
+class ActionGoodbye(Saying):
+    """Goodbye."""
+
+    called = "action_goodbye"
 
 
 class AnsweringFirst(Saying):
@@ -115,7 +136,7 @@ class ActionGreet(ServiceAction):
 
 
 class ActionAffirm(ServiceAction):
-    """Takes "yes" as the answer to "did you mean one of these?", or to the offer of a call back."""
+    """Takes "yes" as the answer to "did you mean one of these?", to the offer of a call back, or to "are you thinking of ...?"."""
 
     called = "action_affirm"
 
@@ -124,6 +145,11 @@ class ActionAffirm(ServiceAction):
         memory = Memory.of(tracker)
         if memory.offered == CALLBACK:
             return [SlotSet("offered", None), FollowupAction("callback_form")]
+        if memory.offered == SAFETY:
+            flag = RedFlag("alarm", "crisis", CRISIS, "yes to: are you thinking of harming yourself")
+            reply = self.services.safety_words.reply(flag, self.services.clinic.safety_numbers())
+            dispatcher.utter_message(json_message={"schema": SCHEMA, **reply})
+            return [SlotSet("offered", None), SlotSet("red_flag", flag.kind), SlotSet("red_flag_group", flag.group)]
         answer = self.services.answers.passage(memory.offered) if memory.offered else None
         return self.show(dispatcher, answer, memory) if answer else self.say(dispatcher, "affirm")
 
@@ -133,7 +159,7 @@ class ActionDeny(ServiceAction):
 
     called = "action_deny"
 
-    def run(self, dispatcher: CollectingDispatcher, _tracker: Tracker, _domain: Domain) -> list[Event]:
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, _domain: Domain) -> list[Event]:
         """Leave the door open."""
-        self.say(dispatcher, "deny")
+        self.say(dispatcher, "safe" if Memory.of(tracker).offered == SAFETY else "deny")
         return [SlotSet("offered", None)]

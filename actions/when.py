@@ -69,8 +69,9 @@ def _holiday(words: str, today: date, clinic: Clinic) -> list[date]:
     for pattern, name in HOLIDAY_WORDS.items():
         match = re.search(rf"\b(?:(day|{weekdays}) (after|before) )?(?:{pattern})\b", words)
         if match:
-            day = _named(name, today, clinic)
-            return [_beside(day, match[1], -1 if match[2] == "before" else 1)] if day else []
+            step = -1 if match[2] == "before" else 1
+            days = (_beside(day, match[1], step) for day in _named(name, today, clinic))
+            return [day for day in days if day >= today][:1]
     return []
 
 
@@ -84,15 +85,15 @@ def _beside(day: date, which: str | None, step: int) -> date:
     return day
 
 
-def _named(name: str, today: date, clinic: Clinic) -> date | None:
-    """The next day of that name: a fixed `MM-DD`, or a holiday's name."""
+def _named(name: str, today: date, clinic: Clinic) -> list[date]:
+    """The days of that name, a fixed `MM-DD` or a holiday's name, from last year on: the day beside it may be to come."""
+    years = range(today.year - 1, today.year + 3)
     if re.fullmatch(r"\d\d-\d\d", name):
         month, day = map(int, name.split("-"))
-        return _coming(month, day, today)
+        return [date(year, month, day) for year in years]
     country = clinic.holidays.country if clinic.holidays else "US"
-    known = holidays.country_holidays(country, years=[today.year, today.year + 1])
-    days = sorted(day for day, label in known.items() if label.startswith(name) and "observed" not in label.lower())
-    return next((day for day in days if day >= today), None)
+    known = holidays.country_holidays(country, years=years)
+    return sorted(day for day, label in known.items() if label.startswith(name) and "observed" not in label.lower())
 
 
 def _relative(words: str, today: date, _clinic: Clinic) -> list[date]:
@@ -118,14 +119,19 @@ def _month_day(words: str, today: date, _clinic: Clinic) -> list[date]:
 def _weekend(words: str, today: date, _clinic: Clinic) -> list[date]:
     if not re.search(r"\bweek ?ends?\b", words):
         return []
-    saturday = today + timedelta(days=(5 - today.weekday()) % 7)
+    saturday = today + timedelta(days=_ahead(5, r"week ?end", words, today))
     return [saturday, saturday + timedelta(days=1)]
 
 
 def _weekday(words: str, today: date, _clinic: Clinic) -> list[date]:
     found = [name for name in WEEKDAYS if re.search(rf"\b(?:{DAY_WORDS[name]})\b", words)]
-    ahead = [(WEEKDAYS.index(name) - today.weekday()) % 7 for name in found]
+    ahead = [_ahead(WEEKDAYS.index(name), DAY_WORDS[name], words, today) for name in found]
     return sorted(today + timedelta(days=days) for days in ahead)
+
+
+def _ahead(weekday: int, pattern: str, words: str, today: date) -> int:
+    """Days until a weekday, 0 on that day itself; but "next Thursday", said on a Thursday, is a week ahead."""
+    return (weekday - today.weekday()) % 7 or (7 if re.search(rf"\bnext (?:{pattern})\b", words) else 0)
 
 
 def _coming(month: int, day: int, today: date) -> date | None:

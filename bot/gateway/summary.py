@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from bot.gateway.replies import Passage
 from bot.gateway.store import Turn
-from knowledge.models import DISCLAIMER
+from knowledge.models import DISCLAIMER, SAMPLE_NOTICE
 
 
 class SummaryItem(BaseModel):
@@ -35,17 +35,19 @@ class Summary(BaseModel):
 def summarise(turns: Sequence[Turn], clinic: dict[str, Any], today: date) -> Summary:
     """Build the summary of a session from its turns. Only answers count; every word of theirs is an approved one.
 
+    Of what stood above an answer only the notice of sample content comes along: others may read the page.
+
     The same passages once more, "say it simpler" for one, are no new question: they stand in the wording given last.
     """
     answered: dict[tuple[str, ...], SummaryItem] = {}
-    notice = None
+    sample = False
     for turn in turns:
         for reply in turn.replies:
             if reply.kind == "answer":
                 ids = tuple(passage.id for passage in reply.passages)
                 item = answered.setdefault(ids, SummaryItem(question=turn.text, passages=[]))
                 item.passages = list(reply.passages)
-                notice = reply.notice or notice
+                sample = sample or SAMPLE_NOTICE in (reply.notice or "")
     items = list(answered.values())
     return Summary(
         title="For my appointment",
@@ -54,7 +56,7 @@ def summarise(turns: Sequence[Turn], clinic: dict[str, Any], today: date) -> Sum
         items=items,
         questions_to_ask=questions_to_ask([passage for item in items for passage in item.passages]),
         disclaimer=DISCLAIMER,
-        notice=notice.splitlines()[-1] if notice else None,
+        notice=SAMPLE_NOTICE if sample else None,
     )
 
 

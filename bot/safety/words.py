@@ -73,13 +73,14 @@ class SafetyWords:
 
     def check_line(self, flag: RedFlag, numbers: Mapping[str, str]) -> str:
         """The one line that comes before a normal reply when the screen is not sure."""
-        entry = self._data["check"][flag.kind]
-        languages = ("es", "en") if flag.spanish else ("en",)
-        return " ".join(_filled(str(entry[language]).strip(), numbers) for language in languages)
+        return self._line("check", flag, numbers)
 
     def reminder(self, flag: RedFlag, numbers: Mapping[str, str]) -> str:
-        """The one line that comes before the next answer after an alarm: it repeats the number."""
-        entry = self._data["reminder"][flag.kind]
+        """The one line that comes before the replies after an alarm: it repeats the number."""
+        return self._line("reminder", flag, numbers)
+
+    def _line(self, section: str, flag: RedFlag, numbers: Mapping[str, str]) -> str:
+        entry = self._data[section].get(flag.group) or self._data[section][flag.kind]
         languages = ("es", "en") if flag.spanish else ("en",)
         return " ".join(_filled(str(entry[language]).strip(), numbers) for language in languages)
 
@@ -119,8 +120,8 @@ def _validate(data: Mapping[str, Any]) -> None:
                 _known_kind(kind)
                 check(f"group {group}, {kind}", entry)
         for section in ("kinds", "check", "reminder"):
-            for kind in KINDS:
-                check(f"{section}, {kind}", data[section][kind])
+            for key in {*KINDS, *data[section]}:
+                check(f"{section}, {key}", data[section][key])
         for name, button in data["buttons"].items():
             check(f"button {name}", button)
             if button["scheme"] not in ("tel", "sms") or button["number"] not in NUMBERS:

@@ -133,6 +133,7 @@ export class Chat {
 
   openSession() {
     this.opening = this.opening || this.fetch('POST', 'sessions').then(({ token, clinic, replies }) => {
+      if (this.state.token) this.state.past.push(this.state.token); // to be erased with the rest
       Object.assign(this.state, { token, clinic });
       if (!this.entries.length) this.addReplies(replies);
       this.keep();
@@ -192,7 +193,7 @@ export class Chat {
   load() {
     try {
       const kept = blank(JSON.parse(self[this.area].getItem(this.key)));
-      if (kept.entries.length) this.state = kept;
+      if (kept.entries.length + kept.past.length + kept.erasing.length) this.state = kept;
     } catch (error) {
       console.warn(error);
     }

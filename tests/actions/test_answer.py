@@ -1,3 +1,5 @@
+import pytest
+
 from actions.answer import (
     ActionAnswerQuestion,
     ActionIsReviewed,
@@ -8,6 +10,7 @@ from actions.answer import (
     ActionTellMore,
     ActionWhereFrom,
 )
+from actions.registry import build_actions
 from knowledge.models import DISCLAIMER, Suggestion
 from tests.actions.fakes import sent, slots_of
 
@@ -84,6 +87,26 @@ def test_the_number_fits_the_kind_of_red_flag(services, dispatcher, tracker):
     for kind, number in (("crisis", "988"), ("poison", "1-800-222-1222"), ("urgent", "911"), ("unheard_of", "911")):
         ActionAnswerQuestion(services).run(dispatcher, tracker("stress", red_flag=kind), {})
         assert number in sent(dispatcher)[-1]["notice"]
+
+
+def test_the_line_after_an_alarm_fits_its_group(services, dispatcher, tracker):
+    asked = tracker("stress", red_flag="emergency", red_flag_group=21)
+    ActionAnswerQuestion(services).run(dispatcher, asked, {})
+    assert "1-800-799-7233" in sent(dispatcher)[0]["notice"]
+
+
+@pytest.mark.parametrize("name", ["action_thanks", "action_hours", "action_affirm", "action_are_you_human"])
+def test_every_reply_after_an_alarm_begins_with_the_number(services, dispatcher, tracker, name):
+    action = next(action for action in build_actions(services) if action.name() == name)
+    action.run(dispatcher, tracker("ok thanks", red_flag="crisis", red_flag_group=14), {})
+    assert "988" in sent(dispatcher)[0]["notice"]
+    action.run(dispatcher, tracker("ok thanks"), {})
+    assert sent(dispatcher)[-1]["notice"] is None
+
+
+def test_whom_to_call_is_never_unknown(services, dispatcher, tracker):
+    ActionAnswerQuestion(services).run(dispatcher, tracker("toes", "ask_help_now"), {})
+    assert all(number in sent(dispatcher)[0]["text"] for number in ("911", "988", "1-800-222-1222"))
 
 
 def test_a_refusal_after_a_red_flag_repeats_the_number_too(services, dispatcher, tracker):

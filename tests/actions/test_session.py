@@ -2,6 +2,7 @@ import pytest
 from rasa_sdk.events import FollowupAction
 
 from actions.clinic import ActionTalkToPerson
+from actions.registry import build_actions
 from actions.session import (
     ActionAffirm,
     ActionDeny,
@@ -79,3 +80,19 @@ def test_despair_gets_the_crisis_line_by_button(services, dispatcher, tracker):
 def test_privacy_names_the_clinics_notice_only_where_there_is_one(services, dispatcher, tracker):
     ActionPrivacy(services).run(dispatcher, tracker("private?", "privacy"), {})
     assert "privacy notice" not in sent(dispatcher)[0]["text"]
+
+
+@pytest.mark.parametrize(("said", "action", "kind", "words"), [
+    ("yes", "action_affirm", "crisis", "988"),
+    ("no", "action_deny", "smalltalk", "If that ever changes"),
+])  # fmt: skip
+def test_whether_they_think_of_harming_themselves_is_remembered(
+    services, dispatcher, tracker, said, action, kind, words
+):
+    actions = {each.name(): each for each in build_actions(services)}
+    events = actions["action_hopeless"].run(dispatcher, tracker("nothing helps any more"), {})
+    assert "are you thinking of harming yourself?" in sent(dispatcher)[0]["text"]
+    events = actions[action].run(dispatcher, tracker(said, **slots_of(events)), {})
+    assert (sent(dispatcher)[-1]["kind"], words in sent(dispatcher)[-1]["text"]) == (kind, True)
+    assert slots_of(events)["offered"] is None
+    assert slots_of(events).get("red_flag") == ("crisis" if said == "yes" else None)

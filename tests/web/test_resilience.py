@@ -179,6 +179,17 @@ def test_expired_session_is_renewed_silently(chat: Chat, fake: Fake) -> None:
     assert len(fake.sessions) == 1
 
 
+def test_erase_reaches_the_session_that_expired(chat: Chat, fake: Fake) -> None:
+    chat.open().ask("one")
+    expect(chat.cards).to_have_count(1)
+    fake.faults.append(Fault(401))
+    chat.ask("two")
+    expect(chat.cards).to_have_count(2)
+    chat.erase()
+    expect(chat.toast).to_have_text("Your chat is erased.")
+    assert len(set(fake.erased)) == 2
+
+
 def test_session_that_expires_under_two_messages_is_renewed_once(chat: Chat, fake: Fake) -> None:
     chat.open().ask("one")
     expect(chat.cards).to_have_count(1)
@@ -225,6 +236,17 @@ def test_erase_while_the_server_is_down_erases_here_at_once_and_there_later(chat
     assert QUESTION not in chat.page.evaluate("JSON.stringify(sessionStorage)")
     fake.down = False
     chat.eventually(lambda: len(fake.erased) == 1, seconds=12)
+
+
+def test_erase_while_the_server_is_down_is_carried_out_after_a_reload(chat: Chat, fake: Fake) -> None:
+    chat.open().ask()
+    expect(chat.cards).to_have_count(1)
+    fake.down = True
+    chat.erase()
+    expect(chat.questions).to_have_count(0)
+    fake.down = False
+    chat.visit("/?reloaded")
+    chat.eventually(lambda: len(fake.erased) == 1)
 
 
 def test_new_tab_joins_the_conversation_and_both_stay_in_step(context: BrowserContext, fake: Fake) -> None:
