@@ -7,7 +7,6 @@ import json
 from actions.memory import Memory
 from actions.services import Services
 from actions.wording import Reply
-from bot.safety.flags import KINDS, RedFlag
 from knowledge.answering import answer_as_json
 from knowledge.models import Answer, Refusal, Suggestion
 
@@ -61,6 +60,5 @@ def safety_line(services: Services, memory: Memory) -> str | None:
     """What comes before every reply after an alarm, until a question was answered: the number again."""
     if not memory.red_flag:
         return None
-    kind = memory.red_flag if memory.red_flag in KINDS else "emergency"
-    flag = RedFlag("alarm", kind, memory.red_flag_group, "")
-    return services.safety_words.reminder(flag, services.clinic.safety_numbers())
+    names = (f"after_group_{memory.red_flag_group}", f"after_{memory.red_flag}", "after_emergency")
+    return str(services.say(next(name for name in names if name in services.wording))["text"])

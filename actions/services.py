@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 from actions.wording import Reply, Wording
-from bot.safety.words import SafetyWords
 from knowledge.clinic import Clinic, load_clinic
 from knowledge.models import Answer, Refusal
 from knowledge.serving import CurrentAnswers
@@ -38,7 +37,6 @@ class Services:
         clinic: The clinic's own facts.
         wording: Replies by name.
         concepts: Concept ids by the ways to write them, lower case.
-        safety_words: What is said about red flags.
         now: The present time, aware of its zone.
     """
 
@@ -46,7 +44,6 @@ class Services:
     clinic: Clinic
     wording: Wording
     concepts: Mapping[str, str] = field(default_factory=dict)
-    safety_words: SafetyWords = field(default_factory=SafetyWords.load)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def today(self) -> date:
@@ -66,6 +63,7 @@ class Services:
             "emergency": numbers.emergency,
             "crisis": numbers.crisis,
             "poison": numbers.poison,
+            "abuse": numbers.abuse,
             "hours": clinic.hours_text(self.now()),
             "approved": "clinic-checked" if live else "sample",
             "checked": "a clinic-checked" if live else "an approved",

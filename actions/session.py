@@ -10,14 +10,9 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answer import ServiceAction
 from actions.memory import CALLBACK, SAFETY, Event, Memory
-from actions.wording import SCHEMA
-from bot.safety.flags import RedFlag
 from knowledge.models import Answer
 
 Domain = dict[str, Any]
-
-CRISIS = 14
-"""The group of red flags that a "yes" to the question about self-harm belongs to."""
 
 
 class Saying(ServiceAction):
@@ -146,10 +141,8 @@ class ActionAffirm(ServiceAction):
         if memory.offered == CALLBACK:
             return [SlotSet("offered", None), FollowupAction("callback_form")]
         if memory.offered == SAFETY:
-            flag = RedFlag("alarm", "crisis", CRISIS, "yes to: are you thinking of harming yourself")
-            reply = self.services.safety_words.reply(flag, self.services.clinic.safety_numbers())
-            dispatcher.utter_message(json_message={"schema": SCHEMA, **reply})
-            return [SlotSet("offered", None), SlotSet("red_flag", flag.kind), SlotSet("red_flag_group", flag.group)]
+            self.say(dispatcher, "not_safe")
+            return [SlotSet("offered", None), SlotSet("red_flag", "crisis")]
         answer = self.services.answers.passage(memory.offered) if memory.offered else None
         return self.show(dispatcher, answer, memory) if answer else self.say(dispatcher, "affirm")
 

@@ -212,10 +212,6 @@ class Clinic(_Strict):
         number = phonenumbers.parse(self.phone, "US")
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
 
-    def safety_numbers(self) -> dict[str, str]:
-        """The numbers that the words about red flags name."""
-        return {**self.emergency.model_dump(), "clinic": self.phone_display}
-
     @property
     def phone_uri(self) -> str:
         """The phone number as a `tel:` link."""

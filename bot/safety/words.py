@@ -73,14 +73,7 @@ class SafetyWords:
 
     def check_line(self, flag: RedFlag, numbers: Mapping[str, str]) -> str:
         """The one line that comes before a normal reply when the screen is not sure."""
-        return self._line("check", flag, numbers)
-
-    def reminder(self, flag: RedFlag, numbers: Mapping[str, str]) -> str:
-        """The one line that comes before the replies after an alarm: it repeats the number."""
-        return self._line("reminder", flag, numbers)
-
-    def _line(self, section: str, flag: RedFlag, numbers: Mapping[str, str]) -> str:
-        entry = self._data[section].get(flag.group) or self._data[section][flag.kind]
+        entry = self._data["check"].get(flag.group) or self._data["check"][flag.kind]
         languages = ("es", "en") if flag.spanish else ("en",)
         return " ".join(_filled(str(entry[language]).strip(), numbers) for language in languages)
 
@@ -119,7 +112,7 @@ def _validate(data: Mapping[str, Any]) -> None:
             for kind, entry in data["groups"][group].items():
                 _known_kind(kind)
                 check(f"group {group}, {kind}", entry)
-        for section in ("kinds", "check", "reminder"):
+        for section in ("kinds", "check"):
             for key in {*KINDS, *data[section]}:
                 check(f"{section}, {key}", data[section][key])
         for name, button in data["buttons"].items():

@@ -48,6 +48,24 @@ def test_days_meant(clinic, text, days):
     assert days_meant(text, SUNDAY, clinic) == days
 
 
+@pytest.mark.parametrize(
+    ("text", "today", "day"),
+    [
+        ("are you open next thursday", date(2026, 12, 3), date(2026, 12, 10)),
+        ("are you open next thursday", date(2026, 12, 2), date(2026, 12, 3)),
+        ("are you open this thursday", date(2026, 12, 3), date(2026, 12, 3)),
+        ("next weekend?", date(2026, 12, 5), date(2026, 12, 12)),
+        ("open the day after thanksgiving?", date(2026, 11, 27), date(2026, 11, 27)),
+        ("open the day after thanksgiving?", date(2026, 11, 28), date(2027, 11, 26)),
+        ("the monday after christmas", date(2026, 12, 27), date(2026, 12, 28)),
+        ("the day after new year's eve", date(2027, 1, 1), date(2027, 1, 1)),
+        ("are you open on thanksgiving", date(2026, 11, 26), date(2026, 11, 26)),
+    ],
+)
+def test_days_meant_are_seen_from_the_day_of_the_question(clinic, text, today, day):
+    assert days_meant(text, today, clinic)[0] == day
+
+
 def test_the_week_joins_days_with_equal_hours_and_shows_the_lunch_break(clinic):
     assert week_text(clinic).splitlines() == [
         "- Monday and Tuesday: 7:30 AM to 4:30 PM",

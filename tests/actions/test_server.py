@@ -1,13 +1,18 @@
 import logging
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rasa_sdk import Action
 
 from actions.registry import KINDS, build_actions
-from actions.server import ActionServerSettings, answer, build_executor
+from actions.server import ActionServerSettings, answer, build_executor, health
+from knowledge.errors import IndexArtifactError
+from knowledge.index import current_name, switch_current
+from knowledge.serving import CurrentAnswers
+from knowledge.settings import KnowledgeSettings
 
 
 @pytest.fixture
@@ -63,6 +68,25 @@ def test_every_action_has_a_name_of_its_own(services):
     names = [action.name() for action in build_actions(services)]
     assert len(names) == len(set(names)) == len(KINDS)
     assert all(isinstance(action, Action) for action in build_actions(services))
+
+
+def test_health_says_when_the_index_served_is_not_the_current_one(services, tmp_path):
+    def open_service(settings):
+        if current_name(settings.build) == "damaged":
+            raise IndexArtifactError("manifest.json: missing.")
+        return services.answers
+
+    assert health(services.answers) == {"ready": True, "index_current": True}
+    switch_current(tmp_path, "first")
+    following = CurrentAnswers(KnowledgeSettings(build=tmp_path), open_service)
+    assert health(following) == {"ready": True, "index_current": True}
+    switch_current(tmp_path, "damaged")
+    assert health(following) == {"ready": True, "index_current": False}
+    switch_current(tmp_path, "third")
+    deadline = time.monotonic() + 5
+    while not health(following)["index_current"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert health(following) == {"ready": True, "index_current": True}
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org"])  # noqa: S104

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from actions.services import RESPONSES
+from actions.wording import Wording
 from bot.safety.errors import SafetyDataError
 from bot.safety.flags import GROUPS, KINDS, Kind, RedFlag
 from bot.safety.words import REPLIES, SafetyWords
@@ -113,13 +115,20 @@ def test_a_dialled_number_has_digits_only(words: SafetyWords) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("spanish", [True, False])
-def test_check_line_and_reminder_are_one_line(words: SafetyWords, kind: Kind, spanish: bool) -> None:
-    for line in (
-        words.check_line(flag(1, kind, spanish=spanish), NUMBERS),
-        words.reminder(flag(1, kind, spanish=spanish), NUMBERS),
-    ):
-        assert "\n" not in line
-        assert any(number in line for number in NUMBERS.values()) or "doctor" in line
+def test_check_line_is_one_line(words: SafetyWords, kind: Kind, spanish: bool) -> None:
+    line = words.check_line(flag(1, kind, spanish=spanish), NUMBERS)
+    assert "\n" not in line
+    assert any(number in line for number in NUMBERS.values()) or "doctor" in line
+
+
+def test_check_line_of_violence_names_its_own_hotline(words: SafetyWords) -> None:
+    assert NUMBERS["abuse"] in words.check_line(flag(21, "urgent"), NUMBERS)
+
+
+def test_dialogue_says_the_same_words_in_a_crisis(words: SafetyWords) -> None:
+    said = Wording.load(RESPONSES).reply("not_safe", **NUMBERS)
+    reply = words.reply(flag(14, "crisis"), NUMBERS)
+    assert (said["text"], said["buttons"]) == (reply["text"], reply["buttons"])
 
 
 @pytest.mark.parametrize("damage", ["group", "language", "number", "button"])
