@@ -249,6 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.train:
         sys.stdout.write(f"{train(settings)}\n")
     else:
+        os.umask(0o077)  # what patients wrote is for the owner alone
         serve(settings)
 
 

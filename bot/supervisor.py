@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +35,10 @@ class Program:
 
 
 class Supervisor:
-    """Keeps programs running until it is told to stop. Their output goes to `<logs>/<name>.log`."""
+    """Keeps programs running until it is told to stop. Their output goes to `<logs>/<name>.log`.
+
+    What they and it write, only the user that runs them can read.
+    """
 
     def __init__(self, programs: Sequence[Program], logs: Path, say: Callable[[str], object]) -> None:
         self._programs = programs
@@ -44,6 +48,7 @@ class Supervisor:
 
     async def run(self, ready_url: str, announcement: str) -> int:
         """Run until SIGINT or SIGTERM; returns the exit status."""
+        os.umask(0o077)
         taken = [program for program in self._programs if port_is_taken(program.port)]
         if taken:
             for program in taken:
@@ -67,13 +72,14 @@ class Supervisor:
         wait = FIRST_WAIT
         while not self._stopping.is_set():
             started = time.monotonic()
-            status = await self._run_once(program)
+            try:
+                outcome = f"ended with status {await self._run_once(program)}"
+            except (OSError, subprocess.SubprocessError) as error:  # no memory, no room for its log
+                outcome = f"could not be started ({type(error).__name__}: {error})"
             if self._stopping.is_set():
                 return
             wait = FIRST_WAIT if time.monotonic() - started > SETTLED_SECONDS else wait
-            self._say(
-                f"{program.name} ended with status {status}; restarting in {wait:g} s (log: {self._log(program)})"
-            )
+            self._say(f"{program.name} {outcome}; restarting in {wait:g} s (log: {self._log(program)})")
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait)
             wait = min(2 * wait, LONGEST_WAIT)

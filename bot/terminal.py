@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from typing import Any
 
 import httpx
 
+from bot.gateway.settings import GatewaySettings
+from knowledge.errors import SettingsError
 
-def main(address: str = "http://127.0.0.1:8000") -> int:
-    """Chat until an empty line or Ctrl-D."""
+
+def main(address: str = "") -> int:
+    """Chat until an empty line or Ctrl-D.
+
+    Args:
+        address: Of the gateway; without one, this machine's at the port of `VAGUS_PORT`.
+    """
+    try:
+        address = address or f"http://127.0.0.1:{GatewaySettings.from_env(os.environ).port}"
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     with httpx.Client(base_url=address, timeout=30.0, trust_env=False) as http:
         try:
             session = http.post("/api/v1/sessions").raise_for_status().json()

@@ -163,7 +163,8 @@ def _review(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     found = read_standings(settings, today)
     findings = lint(settings, today)
     blocked = blocking(settings, findings)
-    chosen = named(found, options.names) if options.names else queue(found, today)
+    clinician = bool(options.reviewer) and not options.sample
+    chosen = named(found, options.names) if options.names else queue(found, today, clinician=clinician)
     if not reviewer:
         for standing in chosen:
             mend = " (cannot be approved before its errors are mended)" if standing.passage.id in blocked else ""
@@ -231,7 +232,7 @@ def _rollback(options: argparse.Namespace, settings: KnowledgeSettings) -> int:
     from knowledge.builder import rollback
 
     del options
-    print(f"index {rollback(settings)[:12]} serves again; restart the action server to load it")
+    print(f"index {rollback(settings)[:12]} serves again; the running assistant follows by itself")
     return 0
 
 

@@ -29,14 +29,20 @@ class Reviewer:
     sample: bool = False
 
 
-def queue(standings: Iterable[Standing], today: date) -> list[Standing]:
+def queue(standings: Iterable[Standing], today: date, *, clinician: bool = False) -> list[Standing]:
     """What needs a decision, in the order of the articles.
 
     Waiting, changed and expired passages, and approvals that run out soon, so that they can be renewed while they hold.
+
+    Args:
+        standings: Where every passage stands.
+        today: The date at the clinic.
+        clinician: Whether a clinician decides, to whom a sample approval is none.
     """
     found = list(standings)
     soon = {standing.passage.id for standing in expiring(found, today)}
-    return [s for s in found if s.status in ("waiting", "changed", "expired") or s.passage.id in soon]
+    samples = {s.passage.id for s in found if clinician and s.status == "approved" and s.approval and s.approval.sample}
+    return [s for s in found if s.status in ("waiting", "changed", "expired") or s.passage.id in soon | samples]
 
 
 def named(standings: Iterable[Standing], names: Sequence[str]) -> list[Standing]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -155,6 +156,27 @@ def test_supervisor_starts_again_what_dies_and_says_so(supervise: Runner) -> Non
         f"steady ended with status -9; restarting in 0.05 s (log: {running.folder / 'log' / 'steady.log'})\n"
         in running.lines
     )
+    assert running.end() == 0
+
+
+def test_supervisor_goes_on_trying_what_cannot_even_be_started(supervise: Runner, tmp_path: Path) -> None:
+    log = tmp_path / "log" / "steady.log"
+    log.mkdir(parents=True)  # a folder in its place: the log cannot be opened
+    running = supervise("steady")
+    running.wait(lambda: len(running.lines) >= 2)
+    assert running.lines[0].startswith("steady could not be started (IsADirectoryError: ")
+    waits = [line.split("restarting in ")[1].split(" s")[0] for line in running.lines[:2]]
+    assert waits == ["0.05", "0.1"]
+    log.rmdir()
+    assert is_alive(running.pids("steady")[0])
+    assert running.end() == 0
+
+
+def test_only_the_owner_reads_what_the_supervisor_and_its_programs_write(supervise: Runner, tmp_path: Path) -> None:
+    running = supervise("steady")
+    running.pids("steady")
+    written = [tmp_path / "log", tmp_path / "log" / "steady.log", tmp_path / "steady.pids"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in written] == [0o700, 0o600, 0o600]
     assert running.end() == 0
 
 

@@ -62,6 +62,7 @@ def serve(settings: GatewaySettings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # whose X-Forwarded-For is believed, VAGUS_TRUSTED_PROXIES alone says
         timeout_graceful_shutdown=5,
     )
 
@@ -98,4 +99,5 @@ def _print_report(settings: GatewaySettings) -> None:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # what patients wrote is for the owner alone
     sys.exit(main(sys.argv[1:]))

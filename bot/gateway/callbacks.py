@@ -6,14 +6,15 @@ import asyncio
 import json
 import logging
 import smtplib
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.gateway import metrics
 from bot.gateway.security import owner_only_file
@@ -27,6 +28,8 @@ logger = logging.getLogger("vagus.gateway")
 RETRY_SECONDS = 30.0
 """Pause after the first e-mail that could not be sent; each further one doubles it."""
 LONGEST_RETRY_SECONDS = 1800.0
+TLS_PORT = 465
+"""The port on which mail servers speak TLS from the first byte; on others it begins with STARTTLS."""
 
 
 class CallbackBox:
@@ -92,8 +95,8 @@ class CallbackBox:
             self._filed.clear()
             try:
                 failed = await in_thread(self._tell)
-            except SQLAlchemyError:
-                logger.exception("callback requests: storage failed; the e-mails are tried again")
+            except Exception as error:
+                logger.error("callback requests: %s; the e-mails are tried again", type(error).__name__)
                 failed = True
             pause = min(pause * 2 if pause else RETRY_SECONDS, LONGEST_RETRY_SECONDS) if failed else None
 
@@ -107,7 +110,7 @@ class CallbackBox:
         for left, number in zip(range(len(waiting) - 1, -1, -1), waiting, strict=True):
             try:
                 self._send(number)
-            except (OSError, smtplib.SMTPException) as error:
+            except Exception as error:  # of the mail server, of its certificate, or of an address that is none
                 logger.error("callback request %d: e-mail not sent (%s)", number, type(error).__name__)
                 metrics.CALLBACK_MAILS.labels("failed").inc()
                 return True
@@ -125,8 +128,13 @@ class CallbackBox:
             f"Callback request {number} waits. For privacy this e-mail holds none of it.\n"
             "Read it on the server: .venv/bin/python -m bot.gateway callbacks\n"
         )
-        with smtplib.SMTP(self._settings.smtp_host, self._settings.smtp_port, timeout=10) as smtp:
-            if self._settings.smtp_user:
-                smtp.starttls()
-                smtp.login(self._settings.smtp_user, self._settings.smtp_password)
+        host, port, user = self._settings.smtp_host, self._settings.smtp_port, self._settings.smtp_user
+        tls = ssl.create_default_context()  # it checks the certificate, which smtplib by itself does not
+        at_once = port == TLS_PORT
+        connect = partial(smtplib.SMTP_SSL, context=tls) if at_once else smtplib.SMTP
+        with connect(host, port, timeout=10) as smtp:
+            if user and not at_once:
+                smtp.starttls(context=tls)
+            if user:
+                smtp.login(user, self._settings.smtp_password)
             smtp.send_message(message)

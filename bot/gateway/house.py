@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ParamSpec, TypeVar
@@ -54,7 +55,9 @@ class House:
             SettingsError: If clinic.yml or a secret cannot be used.
         """
         clinic = load_clinic(settings.clinic)
-        settings.var.mkdir(parents=True, exist_ok=True)
+        settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(PermissionError):  # the folder is another user's, who says who may enter it
+            settings.var.chmod(0o700)
         store = Store(settings.database_url)
         dialogue = RasaClient(settings.rasa_url, settings.rasa_timeout)
         signatures = Signatures(load_secret(settings.var / "secret.key"))

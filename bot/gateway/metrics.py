@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+logger = logging.getLogger("vagus.gateway")
 
 REPLIES = Counter("vagus_replies", "Replies sent, by kind", ["kind"])
 RED_FLAGS = Counter("vagus_red_flags", "Red flags, by kind and level", ["kind", "level"])
@@ -19,14 +22,17 @@ DIALOGUE_SECONDS = Histogram(
 
 @contextmanager
 def serving(port: int) -> Iterator[None]:
-    """Serve the metrics on loopback while the block runs; port 0 serves none."""
-    if not port:
-        yield
-        return
-    server, thread = start_http_server(port, addr="127.0.0.1")
+    """Serve the metrics on loopback while the block runs; port 0 serves none, and neither does one that is taken."""
+    started = None
+    try:
+        started = start_http_server(port, addr="127.0.0.1") if port else None
+    except OSError as error:
+        logger.error("no metrics, the rest works: VAGUS_METRICS_PORT: port %d cannot be used (%s)", port, error)
     try:
         yield
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(timeout=2)
+        if started:
+            server, thread = started
+            server.shutdown()
+            server.server_close()
+            thread.join(timeout=2)

@@ -34,10 +34,11 @@ class GatewaySettings:
         messages_per_minute: Most messages of one session in a minute (`VAGUS_MESSAGES_PER_MINUTE`).
         requests_per_minute: Most requests of one address in a minute (`VAGUS_REQUESTS_PER_MINUTE`).
         sessions_per_hour: Most new sessions of one address in an hour (`VAGUS_SESSIONS_PER_HOUR`).
-        trusted_proxies: Addresses whose `X-Forwarded-For` is believed, comma-separated (`VAGUS_TRUSTED_PROXIES`).
+        trusted_proxies: Addresses whose `X-Forwarded-For` is believed, comma-separated (`VAGUS_TRUSTED_PROXIES`); by default
+            this machine's own, `none` for none.
         smtp_host: Mail server that tells the staff of callback requests; empty for none (`VAGUS_SMTP_HOST`).
-        smtp_port: Its port (`VAGUS_SMTP_PORT`).
-        smtp_user: Its user, empty for no login (`VAGUS_SMTP_USER`).
+        smtp_port: Its port (`VAGUS_SMTP_PORT`): 465 for TLS from the start.
+        smtp_user: Its user, empty for no login (`VAGUS_SMTP_USER`). With one, TLS is a must, with a certificate that holds.
         smtp_password: Its password (`VAGUS_SMTP_PASSWORD`).
         smtp_from: Sender of those mails (`VAGUS_SMTP_FROM`).
         smtp_to: Who gets them (`VAGUS_SMTP_TO`).
@@ -66,7 +67,7 @@ class GatewaySettings:
     messages_per_minute: int = 20
     requests_per_minute: int = 120
     sessions_per_hour: int = 60
-    trusted_proxies: str = ""
+    trusted_proxies: str = "127.0.0.1,::1"
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_user: str = ""

@@ -3,13 +3,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from prometheus_client import REGISTRY
 from sqlalchemy import select
 
@@ -50,6 +57,61 @@ async def until(true: Callable[[], object]) -> None:
             return
         await asyncio.sleep(0.02)
     pytest.fail("it did not happen within 4 seconds")
+
+
+def certificate(path: Path) -> Path:
+    """A certificate of 127.0.0.1 for which nobody vouches, with its key in the same file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.clinic.example")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
+    )
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = builder.add_extension(names, critical=False).sign(key, SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(made.public_bytes(Encoding.PEM) + private)
+    return path
+
+
+@asynccontextmanager
+async def tls_smtp(pem: Path, *, at_once: bool) -> AsyncIterator[tuple[int, list[str]]]:
+    """A mail server that speaks TLS, at once or after STARTTLS: yields its port, and the lines that it heard over TLS."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    heard: list[str] = []
+    answers = {
+        "EHLO": "250-fake\r\n250-STARTTLS\r\n250 AUTH PLAIN",
+        "STAR": "220 go ahead",
+        "AUTH": "235 come in",
+        "MAIL": "250 yes",
+        "RCPT": "250 yes",
+        "DATA": "354 go on",
+        ".": "250 taken",
+        "QUIT": "221 bye",
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        secret = at_once
+        writer.write(b"220 fake\r\n")
+        with suppress(OSError):  # the gateway does not trust the certificate, and goes
+            while line := (await reader.readline()).decode():
+                verb = line[:4].strip().upper()
+                if secret:
+                    heard.append(line.strip())
+                if verb in answers:
+                    writer.write(f"{answers[verb]}\r\n".encode())
+                if verb == "STAR":
+                    await writer.start_tls(context)
+                    secret = True
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context if at_once else None)
+    try:
+        yield server.sockets[0].getsockname()[1], heard
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 def on_disk(folder: Path) -> bytes:
@@ -114,6 +176,56 @@ async def test_email_says_only_that_a_request_waits(start: Start) -> None:
     assert "bot.gateway callbacks" in letters[0]
     for secret in SECRETS:
         assert secret.decode() not in letters[0]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_password_and_email_go_only_to_a_mail_server_whose_certificate_holds(
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    at_once: bool,
+    trusted: bool,
+) -> None:
+    pem = certificate(tmp_path / "mail.pem")
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    async with tls_smtp(pem, at_once=at_once) as (port, heard):
+        if at_once:
+            monkeypatch.setattr(callbacks, "TLS_PORT", port)
+        gateway = await start(
+            smtp_host="127.0.0.1",
+            smtp_port=port,
+            smtp_user="vagus",
+            smtp_password="hunter2",
+            smtp_to="staff@clinic.example",
+        )
+        ask_for_callback(gateway.rasa)
+        await (await gateway.chat()).say("please call me back")
+        if trusted:
+            await until(lambda: "Subject: A callback request waits" in heard)
+            assert any(line.startswith("AUTH PLAIN") for line in heard)
+        else:
+            await until(lambda: "e-mail not sent (SSLCertVerificationError)" in caplog.text)
+            assert heard == []
+        await gateway.stop()
+
+
+async def test_telling_goes_on_after_an_error_that_nobody_thought_of(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(callbacks, "RETRY_SECONDS", 0.05)
+    async with fake_smtp() as (port, letters):
+        gateway = await start(smtp_host="mail..clinic.example", smtp_port=port, smtp_to="staff@clinic.example")
+        ask_for_callback(gateway.rasa)
+        await (await gateway.chat()).say("please call me back")
+        await until(lambda: "callback request 1: e-mail not sent (Unicode" in caplog.text)
+        with monkeypatch.context() as broken:
+            broken.setattr(type(gateway.house.store), "callbacks", lambda *_arguments, **_options: 1 / 0)
+            await until(lambda: "callback requests: ZeroDivisionError; the e-mails are tried again" in caplog.text)
+        object.__setattr__(gateway.settings, "smtp_host", "127.0.0.1")
+        await until(lambda: letters)
 
 
 @pytest.mark.parametrize("trouble", ["refused", "no-server"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.gateway.api import CEILING
 from bot.gateway.limits import RateLimit
 from tests.gateway.conftest import Start
 
@@ -42,6 +43,14 @@ def test_limit_refills_steadily_and_no_higher_than_its_count() -> None:
 def test_limit_counts_each_key_by_itself() -> None:
     limit = RateLimit(1, 60.0, clock=Clock())
     assert [limit.wait(key) for key in ("a", "b", "a")] == [0.0, 0.0, 60.0]
+
+
+def test_limit_counts_the_ipv6_addresses_of_one_home_together() -> None:
+    limit = RateLimit(1, 60.0, clock=Clock())
+    home, neighbour = ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"), "2001:db8:1:3::1"
+    assert [limit.wait(key) for key in (*home, neighbour)] == [0.0, 60.0, 0.0]
+    mapped = ("::ffff:198.51.100.1", "::ffff:198.51.100.2", "198.51.100.1", "not:an:address")
+    assert [limit.wait(key) for key in mapped] == [0.0, 0.0, 60.0, 0.0]
 
 
 def test_limit_of_zero_is_none() -> None:
@@ -109,6 +118,33 @@ async def test_alarm_is_never_turned_away_by_a_limit(start: Start, setting: str)
         assert response.status_code == 200
         assert [reply["kind"] for reply in response.json()["replies"]] == ["emergency"]
     assert (await chat.send("hello again")).status_code == 429
+
+
+@pytest.mark.parametrize("setting", ["sessions_per_hour", "requests_per_minute"])
+async def test_emergency_is_answered_although_the_limit_leaves_no_session(start: Start, setting: str) -> None:
+    gateway = await start(**{setting: 1})
+    await gateway.chat()
+    http = await gateway.client()
+    assert (await http.post("/api/v1/sessions")).status_code == 429
+    response = await http.post("/api/v1/messages", json={"client_message_id": "a", "text": ALARM})
+    assert [reply["kind"] for reply in response.raise_for_status().json()["replies"]] == ["emergency"]
+    response = await http.post("/api/v1/messages", json={"client_message_id": "a", "text": "hello"})
+    assert response.status_code == 401
+
+
+async def test_flood_of_an_address_is_turned_away_unread_and_nobody_elses_message(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = await start(requests_per_minute=1)
+    chat, other = await gateway.chat(FIRST), await gateway.chat(SECOND)
+    read = []
+    flag = gateway.house.conversations._flag
+    monkeypatch.setattr(gateway.house.conversations, "_flag", lambda *said: read.append(said) or flag(*said))
+    seen = [(await chat.send("hello")).status_code for _ in range(20)]
+    assert set(seen) == {429}
+    assert CEILING <= len(read) < 20
+    assert (await chat.send(ALARM)).status_code == 429
+    assert (await other.send(ALARM)).status_code == 200
 
 
 async def test_health_is_not_limited(start: Start) -> None:

@@ -51,6 +51,17 @@ async def test_metrics_are_for_this_machine_only_and_not_on_the_public_port(star
     assert (await (await gateway.client()).get("/metrics")).status_code == 404
 
 
+async def test_gateway_serves_without_metrics_when_their_port_is_taken(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        gateway = await start(metrics_port=port)
+        assert await (await gateway.chat()).say("hello")
+        await gateway.stop()
+    assert f"VAGUS_METRICS_PORT: port {port} cannot be used" in caplog.text
+
+
 async def test_metrics_stop_with_the_gateway(start: Start) -> None:
     port = free_port()
     gateway = await start(metrics_port=port)

@@ -24,7 +24,7 @@ def test_settings_default_to_a_private_address_and_sane_limits() -> None:
     assert min(settings.messages_per_minute, settings.requests_per_minute, settings.sessions_per_hour) > 0
     assert settings.retention_hours <= 24
     assert settings.telegram_token == ""
-    assert settings.proxies == frozenset()
+    assert settings.proxies == {"127.0.0.1", "::1"}
 
 
 @pytest.mark.parametrize("name", [field.name for field in FIELDS])

@@ -92,6 +92,18 @@ def test_terminal_prints_a_refusal_and_goes_on(
     assert rasa.texts == ["what is fiber", "is rye bread ok", "do naps help"]
 
 
+def test_terminal_finds_the_gateway_at_the_port_of_the_settings(
+    address: str, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VAGUS_PORT", address.rsplit(":", 1)[1])
+    type_lines(monkeypatch, ["hello"])
+    assert terminal.main() == 0
+    assert rasa.texts == ["hello"]
+    monkeypatch.setenv("VAGUS_PORT", "eighty")
+    assert terminal.main() == 1
+    assert "error: VAGUS_PORT: 'eighty' is no number." in capsys.readouterr().err
+
+
 def test_terminal_ends_at_an_empty_line(address: str, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch) -> None:
     type_lines(monkeypatch, ["", "never said"])
     assert terminal.main(address) == 0

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from knowledge.__main__ import main
 from knowledge.builder import read_standings
 from knowledge.errors import KnowledgeError, LedgerError
 from knowledge.index import phrases_of, switch_current, write_artifact
@@ -68,8 +69,9 @@ def standings(settings: KnowledgeSettings, today: date = TODAY) -> list[Standing
     return read_standings(settings, today)
 
 
-def queued(settings: KnowledgeSettings, today: date = TODAY) -> dict[str, str]:
-    return {standing.passage.id: standing.status for standing in queue(standings(settings, today), today)}
+def queued(settings: KnowledgeSettings, today: date = TODAY, *, clinician: bool = False) -> dict[str, str]:
+    found = queue(standings(settings, today), today, clinician=clinician)
+    return {standing.passage.id: standing.status for standing in found}
 
 
 def build_index(settings: KnowledgeSettings) -> None:
@@ -108,6 +110,31 @@ def test_queue_holds_an_approval_that_runs_out_soon_so_that_it_can_be_renewed_in
 def test_queue_leaves_out_what_was_rejected(settings: KnowledgeSettings) -> None:
     approve(settings, decision="rejected")
     assert queued(settings) == {}
+
+
+def test_queue_of_a_clinician_holds_what_only_a_sample_approval_lets_be_served(settings: KnowledgeSettings) -> None:
+    approve(settings, reviewer=SAMPLE)
+    assert queued(settings) == {}
+    assert set(queued(settings, clinician=True)) == {"chairs#1", "kettles#1", "kettles#2"}
+    approve(settings, only=lambda passage: passage.article == "kettles")
+    assert queued(settings, clinician=True) == {"chairs#1": "approved"}
+
+
+def test_clinician_reviews_the_sample_in_demo_mode(
+    settings: KnowledgeSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approve(settings, reviewer=SAMPLE, now=datetime.now(UTC))
+    for file in ("articles", "approvals.jsonl", "clinic.yml", "build", "vocabulary.yml", "out_of_scope.txt"):
+        monkeypatch.setenv(f"VAGUS_{Path(file).stem.upper()}", str(settings.articles.parent / file))
+    assert main(["review", "--list"]) == 0
+    assert capsys.readouterr().out == ""
+    typed = iter(["a", "reads well", "q"])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(typed))
+    assert main(["review", "--reviewer", "Robin Example", "--credential", "NP"]) == 0
+    assert "[1/3] chairs#1" in capsys.readouterr().out
+    assert [d.sample for d in Ledger(settings.approvals).read()] == [True, True, True, False]
+    assert main(["review", "--sample", "--reviewer", "Robin Example"]) == 0
+    assert "0 decisions recorded" in capsys.readouterr().out
 
 
 def test_named_passages_are_those_of_an_id_or_an_article_whatever_was_decided(settings: KnowledgeSettings) -> None:

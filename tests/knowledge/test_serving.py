@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from knowledge import serving
 from knowledge.errors import IndexArtifactError
 from knowledge.index import current_name, switch_current
 from knowledge.serving import CurrentAnswers
@@ -76,3 +77,41 @@ def test_serving_keeps_the_old_index_when_the_new_one_is_damaged(
     assert "dense.faiss" in caplog.text
     switch_current(settings.build, "third")
     assert until(lambda: answers.ask("why?") == "third")
+
+
+@pytest.mark.parametrize("trouble", [IndexArtifactError("dense.faiss: missing."), PermissionError(13), MemoryError()])
+def test_serving_tries_again_what_could_not_be_opened(
+    settings: KnowledgeSettings, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    monkeypatch.setattr(serving, "RETRY_SECONDS", 0.05)
+    troubles = [trouble, trouble]
+    tried: list[float] = []
+
+    def open_service(settings: KnowledgeSettings) -> NamedService:
+        if current_name(settings.build) == "second":
+            tried.append(time.monotonic())
+            if troubles:
+                raise troubles.pop()
+        return NamedService(settings)
+
+    answers = CurrentAnswers(settings, open_service)  # type: ignore[arg-type]
+    assert answers.is_current()
+    switch_current(settings.build, "second")
+    assert answers.ask("why?") == "first"
+    assert not answers.is_current()
+    assert until(lambda: answers.ask("why?") == "second")
+    assert answers.is_current()
+    assert len(tried) == 3
+    assert tried[1] - tried[0] >= 0.05
+    assert tried[2] - tried[1] >= 0.1
+
+
+def test_serving_outlives_a_name_that_cannot_be_read(settings: KnowledgeSettings) -> None:
+    answers = CurrentAnswers(settings, NamedService)  # type: ignore[arg-type]
+    (settings.build / "CURRENT").unlink()
+    (settings.build / "CURRENT").mkdir()
+    assert answers.ask("why?") == "first"
+    assert not answers.is_current()
+    (settings.build / "CURRENT").rmdir()
+    switch_current(settings.build, "second")
+    assert until(lambda: answers.ask("why?") == "second")
