@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bot.gateway.conversation import Incoming
+from bot.gateway.conversation import AlarmNotStored, Incoming
 from bot.gateway.errors import ApiError
 from bot.gateway.house import House
 from bot.gateway.replies import Passage, Reply
@@ -143,9 +143,16 @@ def _limited(request: Request, house: HouseDep) -> None:
         raise ApiError.rate_limited(wait)
 
 
-async def _signed(request: Request, house: HouseDep) -> str:
+async def _token(request: Request, house: HouseDep) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    session_id = house.signatures.session_id(token.strip()) if scheme.lower() == "bearer" else None
+    return house.signatures.session_id(token.strip()) if scheme.lower() == "bearer" else None
+
+
+TokenDep = Annotated[str | None, Depends(_token)]
+"""The session that a token of ours names, there or not; None without such a token."""
+
+
+async def _signed(session_id: TokenDep) -> str:
     if session_id is None:
         raise ApiError.session_expired()
     return session_id
@@ -172,12 +179,15 @@ async def clinic(house: HouseDep) -> ClinicOut:
 
 @router.post("/sessions", status_code=201, dependencies=[Limited])
 async def open_session(request: Request, house: HouseDep) -> SessionOut:
-    """Open a session. The server mints the token; a client cannot choose one."""
+    """Open a session. The server mints the token; a client cannot choose one.
+
+    With storage that fails or hangs the token is good for an emergency alone.
+    """
     wait = house.session_limit.wait(address_of(request, house))
     if wait:
         raise ApiError.rate_limited(wait)
     session_id, token = house.signatures.new_session()
-    expires, replies = await house.conversations.open(session_id, "web")
+    expires, replies = await house.conversations.open_in_time(session_id, "web")
     return SessionOut(
         token=token,
         expires_at=_iso(expires),
@@ -187,28 +197,38 @@ async def open_session(request: Request, house: HouseDep) -> SessionOut:
 
 
 @router.post("/messages")
-async def send(request: Request, message: MessageIn, house: HouseDep, session_id: SignedDep) -> Replies:
+async def send(request: Request, message: MessageIn, house: HouseDep, session_id: TokenDep) -> Replies:
     """Say something. The same `client_message_id` again returns the same replies.
 
-    No limit turns an alarm away, and no failure of the storage keeps its reply back.
+    An emergency needs no session, no storage and no message left: only a flood is turned away unread.
     """
-    wait = max(house.address_limit.wait(address_of(request, house)), house.message_limit.wait(session_id))
-    if wait and not house.conversations.is_alarming(message.text):
+    address = address_of(request, house)
+    wait = house.address_limit.wait(address)
+    if wait and house.flood_limit.wait(address):
+        raise ApiError.rate_limited(wait)
+    if session_id is None:
+        return await _without_session(house, message)
+    wait = max(wait, house.message_limit.wait(session_id))
+    if wait and await house.conversations.emergency(message.text) is None:
         raise ApiError.rate_limited(wait)
     incoming = Incoming(message_id=message.client_message_id, text=message.text, button=message.button)
     try:
-        replies = await house.conversations.handle(await _session(house, session_id), incoming)
+        replies = await house.conversations.handle(session_id, incoming)
     except SessionEnded as error:
         raise ApiError.session_expired() from error
-    except ApiError:
-        raise
-    except Exception as error:
-        alarm = house.conversations.alarm(message.text) if message.text else None
-        if alarm is None:
-            raise
-        logger.error("an alarm was answered, not stored: %s", type(error).__name__)
-        replies = [alarm]
+    except AlarmNotStored as error:
+        logger.error("an alarm was answered, not stored: %s", type(error.__cause__).__name__)
+        replies = [error.reply]
     return Replies(replies=[reply_out(house, session_id, reply) for reply in replies])
+
+
+async def _without_session(house: House, message: MessageIn) -> Replies:
+    """The reply to an emergency, stored nowhere; anything else needs a session."""
+    alarm = await house.conversations.emergency(message.text)
+    if alarm is None:
+        raise ApiError.session_expired()
+    logger.warning("an alarm was answered without a session")
+    return Replies(replies=[reply_out(house, "", alarm)])
 
 
 @router.get("/messages", dependencies=[Limited])
@@ -240,8 +260,8 @@ async def summary(house: HouseDep, session_id: SessionDep) -> Summary:
 
 
 @router.delete("/session", status_code=204, dependencies=[Limited])
-async def erase(house: HouseDep, session_id: SessionDep) -> Response:
-    """Erase every trace of the conversation."""
+async def erase(house: HouseDep, session_id: SignedDep) -> Response:
+    """Erase every trace of the conversation, of one that has ended too: its callback requests outlive it."""
     await house.conversations.erase(session_id)
     return Response(status_code=204)
 

@@ -1,6 +1,7 @@
 """One message in, replies out: the same path for every channel.
 
-safety screen -> (alarm: its reply alone) -> dialogue -> (down: outage reply) -> stored, then returned.
+safety screen -> (alarm: its reply alone) -> dialogue -> (down: outage reply) -> stored, then returned. An alarm does not wait
+for storage that hangs.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import json
 import logging
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.gateway import metrics, words
 from bot.gateway.callbacks import CallbackBox
@@ -22,14 +24,25 @@ from bot.gateway.deidentify import deidentify
 from bot.gateway.rasa_client import DialogueOutage, RasaClient
 from bot.gateway.replies import Reply, reply_from_message
 from bot.gateway.security import Signatures
-from bot.gateway.store import Store
+from bot.gateway.store import SessionEnded, Store, Turn, utc_now
 from bot.safety import RedFlag, SafetyScreen, SafetyWords
 from knowledge.clinic import Clinic
 
 logger = logging.getLogger("vagus.gateway")
 
+T = TypeVar("T")
+
 MAX_TEXT = 2_000
 """Characters that go to the dialogue. The safety screen sees all that was sent, up to the channel's own limit."""
+
+STORING_SECONDS = 1.5
+"""How long an emergency waits for storage. Then it is answered from memory, and storing goes on."""
+
+TOLD_SECONDS = 1.0
+"""How long a message waits until the dialogue knows of the red flag before it: a dialogue that hangs hears of it later."""
+
+SCREENERS = 4
+"""Messages that are screened at once. The screen has threads of its own: those of the storage may all hang."""
 
 SLASHES = "/\u2044\u2215\uff0f"
 """Everything that is or looks like the mark of a command."""
@@ -51,6 +64,14 @@ class Incoming:
     text: str | None = None
     button: str | None = None
     payload: str | None = None
+
+
+class AlarmNotStored(Exception):
+    """An alarm could not be stored, because the storage fails or the session has ended. Its reply is ready nevertheless."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__("alarm not stored")
+        self.reply = reply
 
 
 class Conversations:
@@ -78,10 +99,11 @@ class Conversations:
         self._clinic = clinic
         self.lifetime = lifetime
         self._clock = clock
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._locks: dict[tuple[str, bool], tuple[asyncio.Lock, int]] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
-        self._alarms = asyncio.Lock()
-        """Alarms are answered one after the other, each in milliseconds, so that a retry cannot overtake its original."""
+        self._untold: dict[str, str] = {}
+        self._storing: set[asyncio.Task[Any]] = set()
+        self._screeners = ThreadPoolExecutor(SCREENERS, thread_name_prefix="screen")
 
     @property
     def screens(self) -> bool:
@@ -93,7 +115,11 @@ class Conversations:
         flag = self._flag(text)
         if flag is None or flag.level != "alarm":
             return None
-        return reply_from_message(self._safety_words.reply(flag, self._numbers()))
+        return self._reply_to(flag)
+
+    async def emergency(self, text: str | None) -> Reply | None:
+        """As `alarm`, off the event loop: for whoever has no session, or no message left in it."""
+        return await self._in_screen(self.alarm, text) if text else None
 
     def is_alarming(self, text: str | None) -> bool:
         """Whether a message may not be turned away by a rate limit."""
@@ -102,19 +128,33 @@ class Conversations:
 
     async def open(self, session_id: str, channel: str) -> tuple[datetime, list[Reply]]:
         """Open a session; returns when it expires (naive UTC) and its greeting."""
-        expires = await asyncio.to_thread(self._store.open_session, session_id, channel, self.lifetime)
         greeting = [words.greeting(self._clinic)]
-        await asyncio.to_thread(self._store.add_replies, session_id, greeting)
+        return await self._open(session_id, channel, greeting), greeting
+
+    async def open_in_time(self, session_id: str, channel: str) -> tuple[datetime, list[Reply]]:
+        """As `open`. With storage that fails or hangs the session is not there, and still good for an emergency."""
+        greeting = [words.greeting(self._clinic)]
+        try:
+            expires = await self._in_time(self._open(session_id, channel, greeting))
+        except Exception as error:  # whatever is wrong with the storage
+            logger.error("a session was opened, not stored: %s", type(error).__name__)
+            expires = utc_now() + self.lifetime
         return expires, greeting
 
     async def handle(self, session_id: str, incoming: Incoming) -> list[Reply]:
         """Answer one message. The same message id again returns the same replies; nothing runs twice.
 
-        A message that alarms by itself does not wait for the turn before it, which may hang on a dialogue that is down.
-        It is screened once; again only together with the messages before it.
+        A message that alarms by itself does not wait for the turn before it, which may hang on a dialogue that is down, and
+        not long for storage. It is screened once; again only together with the messages before it.
+
+        Raises:
+            SessionEnded: If the session has expired, or was erased.
+            AlarmNotStored: If a message that alarms by itself could not be stored. It holds the reply.
         """
-        alone = self._flag(printable(incoming.text)) if incoming.text else None
-        async with self._alarms if alone is not None and alone.level == "alarm" else self._turn_of(session_id):
+        alone = await self._in_screen(self._flag, printable(incoming.text)) if incoming.text else None
+        if alone is not None and alone.level == "alarm":
+            return await self._answer_alarm(session_id, incoming, alone)
+        async with self._turn_of(session_id):
             return await self._turn(session_id, incoming, alone)
 
     async def erase(self, session_id: str, *, by_request: bool = True) -> None:
@@ -140,37 +180,91 @@ class Conversations:
 
     async def close(self) -> None:
         """Wait for what runs in the background."""
+        await asyncio.gather(*self._storing, return_exceptions=True)
         await asyncio.gather(*self._telling.values(), return_exceptions=True)
+        self._screeners.shutdown()
 
-    async def _turn(self, session_id: str, incoming: Incoming, alone: RedFlag | None) -> list[Reply]:
+    async def _open(self, session_id: str, channel: str, greeting: Sequence[Reply]) -> datetime:
+        expires = await asyncio.to_thread(self._store.open_session, session_id, channel, self.lifetime)
+        await asyncio.to_thread(self._store.add_replies, session_id, greeting)
+        return expires
+
+    async def _answer_alarm(self, session_id: str, incoming: Incoming, flag: RedFlag) -> list[Reply]:
+        """The reply to an alarm: as it is stored, or ahead of that when storing takes long."""
+        reply = self._reply_to(flag)
+        try:
+            return await self._in_time(self._alarm_turn(session_id, incoming, flag, reply))
+        except TimeoutError:
+            logger.error("an alarm was answered before it was stored: storage takes long")
+            return [reply]
+        except Exception as error:  # whatever is wrong with the storage
+            raise AlarmNotStored(reply) from error
+
+    async def _alarm_turn(self, session_id: str, incoming: Incoming, flag: RedFlag, reply: Reply) -> list[Reply]:
+        async with self._turn_of(session_id, alarming=True):
+            turn = await self._begin(session_id, incoming.message_id, printable(incoming.text or ""))
+            if turn.answered:
+                return list(turn.replies)
+            await self._count(flag)
+            self._tell_of_flag(session_id, flag)
+            return await self._finish(session_id, turn, [reply])
+
+    async def _turn(self, session_id: str, incoming: Incoming, flag: RedFlag | None) -> list[Reply]:
         text, payload = await self._read(session_id, incoming)
-        turn = await asyncio.to_thread(self._store.begin_turn, session_id, incoming.message_id, text)
+        turn = await self._begin(session_id, incoming.message_id, text)
         if turn.answered:
             return list(turn.replies)
         if incoming.button is not None or incoming.payload is not None:
-            replies = await self._press(session_id, payload)
+            replies = await self._press(session_id, text, payload)
         else:
             previous = await asyncio.to_thread(self._store.last_texts, session_id, turn.id, 2)
-            if previous and (alone is None or alone.level != "alarm"):
-                alone = self._flag(text, previous)
-            replies = await self._answer_text(session_id, text, alone)
+            if previous:
+                flag = await self._in_screen(self._flag, text, previous)
+            replies = await self._answer_text(session_id, text, flag)
+        return await self._finish(session_id, turn, replies)
+
+    async def _begin(self, session_id: str, message_id: str, text: str) -> Turn:
+        if not await asyncio.to_thread(self._store.is_live, session_id):
+            raise SessionEnded
+        return await asyncio.to_thread(self._store.begin_turn, session_id, message_id, text)
+
+    async def _finish(self, session_id: str, turn: Turn, replies: list[Reply]) -> list[Reply]:
         await asyncio.to_thread(self._store.finish_turn, session_id, turn.id, replies)
         for reply in replies:
             metrics.REPLIES.labels(reply.kind).inc()
         return replies
 
+    async def _in_time(self, storing: Coroutine[Any, Any, T]) -> T:
+        """What storing gives. It is brought to its end, whether or not anyone waits for it.
+
+        Raises:
+            TimeoutError: If it takes longer than an emergency may wait.
+        """
+        task = asyncio.create_task(storing)
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
+        return await asyncio.wait_for(asyncio.shield(task), STORING_SECONDS)
+
+    async def _in_screen(self, call: Callable[..., T], *args: Any) -> T:
+        """Run the safety screen off the event loop: a long message keeps nobody else waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._screeners, call, *args)
+
     @asynccontextmanager
-    async def _turn_of(self, session_id: str) -> AsyncIterator[None]:
-        """One turn at a time in each session: Rasa loses events when two run at once."""
-        lock, users = self._locks.get(session_id, (asyncio.Lock(), 0))
-        self._locks[session_id] = (lock, users + 1)
+    async def _turn_of(self, session_id: str, *, alarming: bool = False) -> AsyncIterator[None]:
+        """One turn at a time in each session: Rasa loses events when two run at once.
+
+        Alarms take turns of their own, so that they wait for no dialogue and yet a retry cannot overtake its original.
+        """
+        key = (session_id, alarming)
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = (lock, users + 1)
         try:
             async with lock:
                 yield
         finally:
-            lock, users = self._locks.pop(session_id)
+            lock, users = self._locks.pop(key)
             if users > 1:
-                self._locks[session_id] = (lock, users - 1)
+                self._locks[key] = (lock, users - 1)
 
     async def _read(self, session_id: str, incoming: Incoming) -> tuple[str, str]:
         """The words to show in the history, and a button's payload ('' when the button is not ours)."""
@@ -185,33 +279,37 @@ class Conversations:
 
     async def _answer_text(self, session_id: str, text: str, flag: RedFlag | None) -> list[Reply]:
         if flag is not None:
-            await asyncio.to_thread(self._store.count_flag, flag.kind, flag.level, flag.group)
-            metrics.RED_FLAGS.labels(flag.kind, flag.level).inc()
-            logger.info("red flag kind=%s level=%s group=%d", flag.kind, flag.level, flag.group)
+            await self._count(flag)
             if flag.level == "alarm":
                 self._tell_of_flag(session_id, flag)
-                return [reply_from_message(self._safety_words.reply(flag, self._numbers()))]
+                return [self._reply_to(flag)]
         if len(text) > MAX_TEXT:
             replies = [words.too_long()]
         elif not any(character.isalnum() for character in text):
             replies = [words.unreadable()]
         else:
-            replies = await self._ask(session_id, not_a_command(text))
+            replies = await self._ask(session_id, text, not_a_command(text))
         if flag is not None:
             replies[0] = replies[0].with_notice(self._safety_words.check_line(flag, self._numbers()))
         return replies
 
-    async def _press(self, session_id: str, payload: str) -> list[Reply]:
+    async def _count(self, flag: RedFlag) -> None:
+        await asyncio.to_thread(self._store.count_flag, flag.kind, flag.level, flag.group)
+        metrics.RED_FLAGS.labels(flag.kind, flag.level).inc()
+        logger.info("red flag kind=%s level=%s group=%d", flag.kind, flag.level, flag.group)
+
+    async def _press(self, session_id: str, label: str, payload: str) -> list[Reply]:
         """Follow a button: a question that it asks for the patient (`text:...`), or a command of ours."""
         if not payload:
             return [words.stale_button()]
         asked = payload.removeprefix("text:")
-        return await self._ask(session_id, not_a_command(asked) if asked != payload else payload)
+        return await self._ask(session_id, label, not_a_command(asked) if asked != payload else payload)
 
-    async def _ask(self, session_id: str, message: str) -> list[Reply]:
+    async def _ask(self, session_id: str, text: str, message: str) -> list[Reply]:
+        """Ask the dialogue. `text` is what the patient said, `message` what the dialogue reads of it."""
         started = asyncio.get_running_loop().time()
         try:
-            await self._told(session_id)
+            await self._told(session_id, TOLD_SECONDS)
             messages = await self._dialogue.send(session_id, message)
             replies = [reply_from_message(message) for message in messages]
         except (DialogueOutage, ValueError) as error:
@@ -220,45 +318,46 @@ class Conversations:
             metrics.OUTAGES.inc()
             return [words.outage(self._clinic, self._clock())]
         for sent, reply in zip(messages, replies, strict=True):
-            await self._take_in(session_id, sent)
+            await self._take_in(session_id, text, sent)
             logger.info("reply kind=%s passages=%s", reply.kind, ",".join(p.id for p in reply.passages))
         metrics.DIALOGUE_SECONDS.observe(asyncio.get_running_loop().time() - started)
         return replies
 
-    async def _take_in(self, session_id: str, message: Mapping[str, Any]) -> None:
+    async def _take_in(self, session_id: str, text: str, message: Mapping[str, Any]) -> None:
         """Keep what the dialogue hands over beside its words: an unanswered question, a callback request."""
         if message.get("file_question"):
-            await self._file_question(session_id)
+            await asyncio.to_thread(self._store.file_question, session_id, deidentify(text))
         if isinstance(message.get("callback"), dict):
             await self._callbacks.file(session_id, message["callback"])
 
-    async def _file_question(self, session_id: str) -> None:
-        turns = await asyncio.to_thread(self._store.turns, session_id)
-        if turns:
-            await asyncio.to_thread(self._store.file_question, session_id, deidentify(turns[-1].text))
-
     def _tell_of_flag(self, session_id: str, flag: RedFlag) -> None:
-        """Let the dialogue know. The patient's reply does not wait for it; their next message does."""
-        payload = json.dumps({"kind": flag.kind, "group": flag.group})
-        before = self._telling.get(session_id)
+        """Let the dialogue know. The patient's reply does not wait for it; their next message does, for a moment.
 
-        async def tell() -> None:
-            try:
-                if before is not None:
-                    await asyncio.wait([before])
-                await self._dialogue.tell(session_id, f"/red_flag{payload}")
-            except DialogueOutage as error:
-                logger.warning("dialogue not told of a red flag: %s", error)
-            finally:
-                if self._telling.get(session_id) is asyncio.current_task():
-                    del self._telling[session_id]
+        One flag at a time is on its way. Of those that come meanwhile the last is told, which is all that the dialogue keeps.
+        """
+        self._untold[session_id] = f"/red_flag{json.dumps({'kind': flag.kind, 'group': flag.group})}"
+        if session_id not in self._telling:
+            self._telling[session_id] = asyncio.create_task(self._tell(session_id))
 
-        self._telling[session_id] = asyncio.create_task(tell())
+    async def _tell(self, session_id: str) -> None:
+        try:
+            while (payload := self._untold.pop(session_id, None)) is not None:
+                try:
+                    await self._dialogue.tell(session_id, payload)
+                except DialogueOutage as error:
+                    logger.warning("dialogue not told of a red flag: %s", error)
+        finally:
+            del self._telling[session_id]
 
-    async def _told(self, session_id: str) -> None:
-        """Wait until the dialogue knows of the session's red flags, or could not be told."""
+    async def _told(self, session_id: str, seconds: float | None = None) -> None:
+        """Wait, at most so many seconds, until the dialogue knows of the session's red flags, or could not be told."""
         while (telling := self._telling.get(session_id)) is not None:
-            await asyncio.wait([telling])
+            done, _ = await asyncio.wait([telling], timeout=seconds)
+            if not done:
+                return
+
+    def _reply_to(self, flag: RedFlag) -> Reply:
+        return reply_from_message(self._safety_words.reply(flag, self._numbers()))
 
     def _flag(self, text: str, previous: Sequence[str] = ()) -> RedFlag | None:
         """What the safety screen says to a message, read without the phone numbers in it."""

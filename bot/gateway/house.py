@@ -27,6 +27,9 @@ logger = logging.getLogger("vagus.gateway")
 
 SWEEP_SECONDS = 60.0
 
+CEILING = 10
+"""How often an address may exceed its limit with messages that are screened all the same: a multiple of that limit."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ class House:
     address_limit: RateLimit
     session_limit: RateLimit
     message_limit: RateLimit
+    flood_limit: RateLimit
 
     @classmethod
     def open(cls, settings: GatewaySettings) -> House:
@@ -84,6 +88,7 @@ class House:
             address_limit=RateLimit(settings.requests_per_minute, 60),
             session_limit=RateLimit(settings.sessions_per_hour, 3600),
             message_limit=RateLimit(settings.messages_per_minute, 60),
+            flood_limit=RateLimit(CEILING * settings.requests_per_minute, 60),
         )
 
     async def close(self) -> None:

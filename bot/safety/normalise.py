@@ -22,7 +22,10 @@ from bot.safety.errors import SafetyDataError
 LEXICON = Path(__file__).parent / "lexicon"
 
 MAX_CHARACTERS = 8_000
-"""Longer messages are read at both ends: nothing that a patient types is longer, and the cost of a message stays bounded."""
+"""Characters that are read at once, so that the cost stays bounded. Of a longer text both ends are read; `slices` cuts it."""
+
+OVERLAP = 1_000
+"""Characters that two slices of a text have in common, so that what a cut goes through stands whole in one of them."""
 
 NONE, COMMA, SENTENCE = 0, 1, 2
 """What stands before a word."""
@@ -31,6 +34,7 @@ _TOKEN = re.compile(
     r"(?P<sentence>(?:[.!?;\n\r|•]|\s[-–—]{1,2}\s|—)+)|(?P<comma>[,:()\[\]\"“”…/]+)|(?P<word>[^\s.!?;,:()\[\]\"“”…/|•—]+)"
 )
 _NUMBER = re.compile(r"(?<=\d)[.,/:](?=\d)")
+_SENTENCE_END = re.compile(r"[.!?;]\s+|\n")
 _LEET = str.maketrans("013457@$!", "oieastasi")
 _LEET_SIGN = re.compile(r"[a-z][013457@$!]|[013457@$!][a-z]")
 _REPEAT = re.compile(r"([a-z])\1{2,}")
@@ -202,6 +206,17 @@ class Normaliser:
             out_words.extend(split)
             out_marks.extend(([marks[start]] + [NONE] * (len(split) - 1))[: len(split)])
         return Message(tuple(out_words), tuple(out_marks), spanish)
+
+
+def slices(text: str) -> list[str]:
+    """A text in pieces short enough to be read whole, each beginning within the one before, with a sentence if it can."""
+    pieces = []
+    while len(text) > MAX_CHARACTERS:
+        pieces.append(text[:MAX_CHARACTERS])
+        cut = MAX_CHARACTERS - OVERLAP
+        sentence = _SENTENCE_END.search(text, cut, cut + OVERLAP // 2)
+        text = text[sentence.end() if sentence else cut :]
+    return [*pieces, text]
 
 
 def _bounded(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from bot.safety.classifier import Classifier, Scorer, Scores, SequenceClassifier
 from bot.safety.decision import Weighing, verdict
 from bot.safety.errors import SafetyError
 from bot.safety.flags import RedFlag
-from bot.safety.normalise import SENTENCE, Message, Normaliser
+from bot.safety.normalise import SENTENCE, Message, Normaliser, slices
 from bot.safety.rules import RuleBook
 
 log = logging.getLogger(__name__)
@@ -77,15 +77,16 @@ class SafetyScreen:
         """Look for a red flag in one message.
 
         Args:
-            text: What the patient wrote.
+            text: What the patient wrote. A long one is judged slice by slice, and the worst verdict counts.
             previous: The patient's earlier messages of this conversation, oldest first; the last two are read.
 
         Returns:
             The flag, or None. Never raises.
         """
-        message = self._normalise(text)
-        flag = self._verdict(message)
+        parts = [self._normalise(piece) for piece in slices(text)]
+        flag = _worst(self._verdict(part) for part in parts)
         if previous and (flag is None or flag.level == "check"):
+            message = parts[0] if len(parts) == 1 else _join(parts)
             flag = self._with_earlier(message, [self._normalise(turn) for turn in previous[-TURNS:]], flag)
         return flag
 
@@ -164,6 +165,12 @@ def _scorer(encoder_folder: Path | None) -> Scorer | None:
     except SafetyError as error:
         log.error("The word sequences are off too, rules alone are on: %s", error)
     return None
+
+
+def _worst(flags: Iterable[RedFlag | None]) -> RedFlag | None:
+    """The first alarm, else the first check."""
+    found = [flag for flag in flags if flag is not None]
+    return next((flag for flag in found if flag.level == "alarm"), found[0] if found else None)
 
 
 def _join(turns: Sequence[Message]) -> Message:

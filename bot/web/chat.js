@@ -120,7 +120,7 @@ export class Chat {
 
   async call(method, path, body) {
     const { epoch } = this.state;
-    if (!this.state.token) await this.openSession();
+    if (!this.state.token) await this.openSession().catch((error) => { if (error.status !== 429) throw error; }); // an emergency needs no session
     const { token } = this.state;
     try {
       return await this.fetch(method, path, token, body);

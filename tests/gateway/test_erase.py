@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.databases import needs_sqlite
 from tests.gateway.conftest import Chat, Gateway, Start
 from tests.gateway.fakes import smalltalk
@@ -123,6 +125,28 @@ class Recorder(list[str]):
     def append(self, item: str) -> None:
         super().append(item)
         self._added()
+
+
+@pytest.mark.parametrize("gone", ["expired", "swept away", "erased"])
+async def test_session_that_has_ended_can_still_be_erased_with_its_callback_requests(
+    gateway: Gateway, gone: str
+) -> None:
+    chat, other = await gateway.chat(), await gateway.chat()
+    gateway.rasa.reply = lambda text: [smalltalk(kind="callback", callback={"name": "Ana", "phone": "212-555-0100"})]
+    await chat.say("please call me")
+    await other.say("me too")
+    store, session_id = gateway.house.store, session_of(gateway, chat)
+    assert len(store.callbacks()) == 2
+    if gone == "expired":
+        store.end_session(session_id)
+    else:
+        await gateway.house.conversations.erase(session_id, by_request=gone == "erased")
+    for _ in range(2):
+        assert (await chat.erase()).status_code == 204
+    assert len(store.callbacks()) == 1
+    assert gateway.rasa.forgotten[-1] == session_id
+    assert (await other.erase()).status_code == 204
+    assert store.callbacks() == []
 
 
 @needs_sqlite

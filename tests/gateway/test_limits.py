@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.gateway.api import CEILING
+from bot.gateway.house import CEILING
 from bot.gateway.limits import RateLimit
 from tests.gateway.conftest import Start
 

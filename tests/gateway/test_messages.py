@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.gateway.conversation import not_a_command, printable
+from knowledge.models import SAMPLE_NOTICE
 from tests.gateway.conftest import Chat, Gateway
 from tests.gateway.fakes import DISCLAIMER, answer, smalltalk
 
@@ -65,6 +66,17 @@ async def test_messages_of_one_conversation_are_answered_one_at_a_time_in_order(
     gateway.rasa.open.set()
     await asyncio.gather(*sending)
     assert gateway.rasa.texts == [f"message {number}" for number in range(4)]
+
+
+async def test_question_is_filed_in_its_own_words_whatever_was_said_meanwhile(chat: Chat, gateway: Gateway) -> None:
+    gateway.rasa.reply = lambda text: [smalltalk(kind="no_answer", text="I don't know.", file_question=True)]
+    gateway.rasa.open.clear()
+    asking = asyncio.create_task(chat.say("Does kefir help?"))
+    assert await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=5)
+    assert [reply["kind"] for reply in await chat.say("I want to end my life")] == ["crisis"]
+    gateway.rasa.open.set()
+    await asking
+    assert [question for _, question in gateway.house.store.questions()] == ["Does kefir help?"]
 
 
 async def test_conversations_do_not_wait_for_one_another(gateway: Gateway) -> None:
@@ -351,7 +363,9 @@ async def test_malformed_feedback_gets_422(chat: Chat, changes: dict[str, Any]) 
 
 
 async def test_summary_holds_answers_only_with_their_questions_and_what_to_ask(gateway: Gateway) -> None:
-    gateway.rasa.reply = lambda text: [answer(notice="A line.\nSample content.")] if "water" in text else [smalltalk()]
+    gateway.rasa.reply = lambda text: (
+        [answer(notice=f"Call 988 any time. {SAMPLE_NOTICE}")] if "water" in text else [smalltalk()]
+    )
     chat = await gateway.chat()
     await chat.say("hi there")
     await chat.say("does water help?")
@@ -359,7 +373,7 @@ async def test_summary_holds_answers_only_with_their_questions_and_what_to_ask(g
     assert [item["question"] for item in found["items"]] == ["does water help?"]
     assert found["items"][0]["passages"] == answer()["passages"]
     assert found["questions_to_ask"] == ["Is it full?", "Is it hot?"]
-    assert found["notice"] == "Sample content."
+    assert found["notice"] == SAMPLE_NOTICE
     assert found["disclaimer"]
     assert found["clinic"]["phone"] == "(212) 555-0142"
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect
@@ -67,7 +70,7 @@ async def test_alarm_sent_twice_at_once_is_answered_once(chat: Chat, gateway: Ga
 
 async def test_alarm_in_a_message_of_ten_thousand_characters_is_found(chat: Chat, gateway: Gateway) -> None:
     filler = "I slept badly again. "
-    text = filler * 300 + "I have crushing chest pain and cannot breathe. " + filler * 175
+    text = filler * 240 + "I have crushing chest pain and cannot breathe. " + filler * 240
     assert len(text) > 10_000
     assert_emergency(await chat.say(text))
     assert not any(filler in heard for heard in gateway.rasa.texts)
@@ -104,11 +107,11 @@ async def test_dialogue_is_told_of_an_alarm_before_the_next_message(chat: Chat, 
     assert gateway.rasa.texts == [TOLD, "what is ibs?"]
 
 
-async def test_dialogue_is_told_of_every_alarm_one_at_a_time_before_the_next_message(
+async def test_dialogue_is_told_of_the_last_of_several_alarms_before_the_next_message(
     chat: Chat, gateway: Gateway
 ) -> None:
     gateway.rasa.open.clear()
-    for text in (ALARM, CRISIS, ALARM):
+    for text in (ALARM, POISON, CRISIS):
         await chat.say(text)
     assert await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=5)
     assert not await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=0.2)
@@ -116,7 +119,18 @@ async def test_dialogue_is_told_of_every_alarm_one_at_a_time_before_the_next_mes
     await asyncio.sleep(0.1)
     gateway.rasa.open.set()
     await following
-    assert gateway.rasa.texts == [TOLD, '/red_flag{"kind": "crisis", "group": 14}', TOLD, "what is ibs?"]
+    assert gateway.rasa.texts == [TOLD, '/red_flag{"kind": "crisis", "group": 14}', "what is ibs?"]
+
+
+async def test_next_message_does_not_wait_long_until_the_dialogue_was_told(chat: Chat, gateway: Gateway) -> None:
+    gateway.rasa.open.clear()
+    for text in (ALARM, CRISIS, ALARM):
+        await chat.say(text)
+    assert await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=5)
+    following = asyncio.create_task(chat.say("what is ibs?"))
+    assert await asyncio.to_thread(gateway.rasa.waiting.acquire, timeout=3)
+    gateway.rasa.open.set()
+    assert [reply["text"] for reply in await following] == ["Heard."]
 
 
 @pytest.mark.parametrize(
@@ -213,6 +227,129 @@ async def test_alarm_is_answered_while_the_storage_fails(
     calm = await chat.send("what is ibs?")
     assert calm.status_code == 500
     assert "911" in calm.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("fails", ["open_session", "add_replies"])
+async def test_session_opens_for_an_emergency_while_the_storage_fails(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(gateway.house.store, fails, broken)
+    chat = await gateway.chat()
+    assert [reply["kind"] for reply in chat.session["replies"]] == ["menu"]
+    assert_emergency(await chat.say(ALARM))
+
+
+class Hung:
+    """A method of the storage that waits until it is let go; for one session only, when one is named."""
+
+    def __init__(self, call: Callable[..., Any], only: str = "") -> None:
+        self._call = call
+        self._only = only
+        self.go = threading.Event()
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._only in ("", arguments[0]):
+            self.go.wait(20)
+        return self._call(*arguments)
+
+
+@pytest.mark.parametrize("hangs", ["is_live", "begin_turn", "count_flag", "finish_turn"])
+async def test_alarm_does_not_wait_for_storage_that_hangs_and_is_stored_later(
+    chat: Chat, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, hangs: str
+) -> None:
+    hung = Hung(getattr(gateway.house.store, hangs))
+    monkeypatch.setattr(gateway.house.store, hangs, hung)
+    try:
+        replies = await asyncio.wait_for(chat.say(ALARM), 4)
+    finally:
+        hung.go.set()
+    assert_emergency(replies)
+    for _ in range(100):
+        stored = (await chat.history())[1:]
+        if len(stored) == 2:
+            break
+        await asyncio.sleep(0.02)
+    assert [entry["role"] for entry in stored] == ["user", "bot"]
+    assert stored[1]["reply"] == replies[0]
+
+
+async def test_alarm_does_not_wait_for_another_conversations_alarm(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = await gateway.chat(), await gateway.chat()
+    session_id = gateway.house.signatures.session_id(one.session["token"]) or ""
+    hung = Hung(gateway.house.store.begin_turn, only=session_id)
+    monkeypatch.setattr(gateway.house.store, "begin_turn", hung)
+    first = asyncio.create_task(one.say(ALARM))
+    await asyncio.sleep(0.1)
+    try:
+        replies = await asyncio.wait_for(two.say(ALARM), 4)
+        assert (await two.history())[-1]["reply"] == replies[0]
+    finally:
+        hung.go.set()
+    assert_emergency(await first)
+
+
+async def test_session_opens_for_an_emergency_while_the_storage_hangs(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = Hung(gateway.house.store.open_session)
+    monkeypatch.setattr(gateway.house.store, "open_session", hung)
+    try:
+        chat = await asyncio.wait_for(gateway.chat(), 4)
+        assert_emergency(await chat.say(ALARM))
+    finally:
+        hung.go.set()
+
+
+@pytest.mark.parametrize("ended", ["expired", "erased"])
+async def test_alarm_in_a_conversation_that_has_ended_is_answered_and_leaves_nothing(
+    gateway: Gateway, ended: str
+) -> None:
+    chat = await gateway.chat()
+    session_id = gateway.house.signatures.session_id(chat.session["token"]) or ""
+    if ended == "expired":
+        gateway.house.store.end_session(session_id)
+    else:
+        await chat.erase()
+    assert_emergency(await chat.say(ALARM))
+    assert (await chat.send("what is ibs?")).status_code == 401
+    assert gateway.house.store.turns(session_id) == []
+    assert gateway.rasa.heard == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer forged"}])
+async def test_alarm_needs_no_session(gateway: Gateway, headers: dict[str, str]) -> None:
+    http = await gateway.client(**headers)
+    response = await http.post("/api/v1/messages", json={"client_message_id": "a", "text": ALARM})
+    assert_emergency(response.raise_for_status().json()["replies"])
+    for said in ({"text": "what is ibs?"}, {"button": "x"}):
+        assert (await http.post("/api/v1/messages", json={"client_message_id": "a", **said})).status_code == 401
+
+
+async def test_message_that_takes_long_to_screen_keeps_nobody_waiting(
+    chat: Chat, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    flag = gateway.house.conversations._flag
+
+    def slow(text: str, *previous: Any) -> Any:
+        if text == "long":
+            go.wait(5)
+        return flag(text, *previous)
+
+    monkeypatch.setattr(gateway.house.conversations, "_flag", slow)
+    screening = asyncio.create_task(chat.say("long"))
+    await asyncio.sleep(0.1)
+    try:
+        assert_emergency(await (await gateway.chat()).say(ALARM))
+        assert not screening.done()
+    finally:
+        go.set()
+    assert [reply["text"] for reply in await screening] == ["Heard."]
 
 
 async def test_closing_waits_until_the_dialogue_was_told(start: Start) -> None:

@@ -16,7 +16,7 @@ from bot.safety.__main__ import main
 from bot.safety.classifier import Scores
 from bot.safety.decision import OPINIONS
 from bot.safety.flags import KINDS
-from bot.safety.normalise import Message, Normaliser
+from bot.safety.normalise import MAX_CHARACTERS, OVERLAP, Message, Normaliser, slices
 from bot.safety.rules import RuleBook
 from bot.safety.screen import SafetyScreen
 
@@ -100,6 +100,49 @@ def test_screen_finds_one_line_in_a_long_friendly_message(screen: SafetyScreen) 
     flag = screen.screen(f"{chatter} My chest is crushing and I am drenched in sweat. {chatter}")
     assert flag is not None
     assert flag.group == 1
+
+
+FILLER = "Thank you so much for the recipes. My sister loved the soup. We walk every day. "
+CRUSHING = "My chest is crushing and I am drenched in sweat. "
+
+
+@pytest.mark.parametrize("before", [0, 3_900, 4_100, 6_970, 7_500, 7_980, 10_000, 14_000, 16_100, 19_900])
+def test_screen_reads_every_part_of_a_very_long_message(screen: SafetyScreen, before: int) -> None:
+    chatter = FILLER * 250
+    flag = screen.screen(f"{chatter[:before]}. {CRUSHING}{chatter[: 19_900 - before]}")
+    assert flag is not None
+    assert (flag.level, flag.group) == ("alarm", 1)
+
+
+def test_screen_takes_the_worst_of_a_very_long_message(screen: SafetyScreen) -> None:
+    doubt = "I have chest discomfort sometimes. "
+    for text, level in ((f"{doubt}{FILLER * 200}", "check"), (f"{doubt}{FILLER * 200}{CRUSHING}", "alarm")):
+        flag = screen.screen(text)
+        assert flag is not None
+        assert flag.level == level
+    assert screen.screen(FILLER * 250) is None
+
+
+@given(text=st.text("ab. \n", max_size=80), times=st.integers(1, 400))
+@settings(max_examples=60, deadline=None)
+def test_slices_are_short_enough_and_leave_nothing_out(text: str, times: int) -> None:
+    text *= times
+    pieces, end = slices(text), 0
+    for piece in pieces:
+        start = text.find(piece, max(0, end - OVERLAP))
+        assert start <= end
+        end = start + len(piece)
+        assert len(piece) <= MAX_CHARACTERS
+    assert end == len(text)
+    assert len(text) > MAX_CHARACTERS or pieces == [text]
+
+
+def test_slices_begin_with_a_sentence(screen: SafetyScreen) -> None:
+    """A cut within "I would never kill myself" must not leave its end alone."""
+    calm = "The soup was good and I would never kill myself over a recipe. "
+    assert all(piece.startswith("The soup") for piece in slices(calm * 300))
+    assert screen.screen(calm) is None
+    assert screen.screen(calm * 300) is None
 
 
 def test_screen_marks_spanish(screen: SafetyScreen) -> None:

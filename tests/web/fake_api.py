@@ -141,6 +141,7 @@ class Fake:
     clinic: Json = field(default_factory=clinic)
     greeting: list[Json] = field(default_factory=lambda: [GREETING])
     summary: Json = field(default_factory=dict)
+    full: bool = False
     down: bool = False
     sessions: dict[str, list[Json]] = field(default_factory=dict)
     received: list[Json] = field(default_factory=list)
@@ -207,8 +208,10 @@ def build_app(fake: Fake) -> FastAPI:
     def get_clinic() -> Json:
         return fake.clinic
 
-    @app.post("/api/v1/sessions", status_code=201)
-    def open_session() -> Json:
+    @app.post("/api/v1/sessions", status_code=201, response_model=None)
+    def open_session() -> Json | JSONResponse:
+        if fake.full:
+            return refusal(429, "rate_limited", "That was a lot at once.")
         token = f"token-{secrets.token_hex(8)}"
         replies = fake.numbered(fake.greeting)
         fake.sessions[token] = [{"role": "bot", "at": now(), "reply": one} for one in replies]
@@ -221,8 +224,10 @@ def build_app(fake: Fake) -> FastAPI:
         fault = fake.faults.popleft() if fake.faults else Fault()
         await asyncio.sleep(fault.delay)
         token = session_of(request)
-        if token is None:
-            return refusal(401, "session_expired", "This chat has expired.")
+        if token is None:  # an emergency needs no session
+            replies = fake.answer_to(message)
+            emergency = replies[0]["kind"] == "emergency"
+            return {"replies": replies} if emergency else refusal(401, "session_expired", "This chat has expired.")
         if fault.status == 401:
             del fake.sessions[token]
         if fault.status:

@@ -226,6 +226,16 @@ def test_too_many_requests_says_so_and_keeps_the_message(chat: Chat, fake: Fake)
     expect(chat.cards).to_have_count(1)
 
 
+def test_emergency_is_answered_when_the_server_opens_no_more_sessions(chat: Chat, fake: Fake) -> None:
+    fake.full = True
+    fake.answers["chest"] = [EMERGENCY]
+    chat.visit("/").launcher.click()
+    chat.ask("my chest is crushing")
+    expect(chat.alarms).to_have_count(1)
+    chat.ask("what is leaky gut")
+    expect(chat.questions.last).to_contain_text("That was a lot at once.")
+
+
 def test_erase_while_the_server_is_down_erases_here_at_once_and_there_later(chat: Chat, fake: Fake) -> None:
     chat.open().ask()
     expect(chat.cards).to_have_count(1)
