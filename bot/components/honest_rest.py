@@ -62,8 +62,8 @@ class JsonOutput(CollectingOutputChannel):  # type: ignore[misc]
 class HonestRest(InputChannel):  # type: ignore[misc]
     """`POST webhook`, `DELETE conversations/<sender>` and `GET health` under `/webhooks/vagus`.
 
-    A message may carry `"forget": true`, which never leaves Rasa: the conversation's events are then erased but for the slots,
-    because they hold what the patient gave for a call back. A message of kind `silent` carries nothing else.
+    A message may carry `"forget": true`: the conversation's events are then erased but for the slots, because they hold what the
+    patient gave for a call back; the gateway forgets it, too. A message of kind `silent` carries nothing else.
     """
 
     def __init__(self) -> None:
@@ -132,5 +132,5 @@ async def _turn(
     if errors:
         logger.error("turn failed: %s", "; ".join(errors))
         return response.json({"error": "; ".join(errors)}, status=500), False
-    forget = any([message.pop("forget", False) for message in output.messages])
+    forget = any(message.get("forget", False) for message in output.messages)
     return response.json({"messages": [m for m in output.messages if m.get("kind") != "silent"]}), forget

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from bot.gateway import metrics, words
 from bot.gateway.callbacks import CallbackBox
 from bot.gateway.deidentify import deidentify
@@ -329,6 +331,8 @@ class Conversations:
             await asyncio.to_thread(self._store.file_question, session_id, deidentify(text))
         if isinstance(message.get("callback"), dict):
             await self._callbacks.file(session_id, message["callback"])
+        if message.get("forget"):
+            await asyncio.to_thread(self._store.forget_details, session_id)
 
     def _tell_of_flag(self, session_id: str, flag: RedFlag) -> None:
         """Let the dialogue know. The patient's reply does not wait for it; their next message does, for a moment.
@@ -343,9 +347,12 @@ class Conversations:
         try:
             while (payload := self._untold.pop(session_id, None)) is not None:
                 try:
+                    await asyncio.to_thread(self._store.forget_details, session_id)  # a red flag ends a form
                     await self._dialogue.tell(session_id, payload)
                 except DialogueOutage as error:
                     logger.warning("dialogue not told of a red flag: %s", error)
+                except SQLAlchemyError as error:
+                    logger.error("details of a form not forgotten: %s", type(error).__name__)
         finally:
             del self._telling[session_id]
 

@@ -125,6 +125,9 @@ ERASURES = Table(
 )
 
 
+NOT_KEPT = "(not kept here)"
+"""What the history shows in place of what was said for a call back."""
+
 Mark = Literal["told", "done"]
 """What became of a callback request: the staff were told that it waits; they dealt with it."""
 
@@ -364,9 +367,30 @@ class Store:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session_id))
             connection.execute(delete(ERASURES).where(ERASURES.c.session_id == session_id))
             connection.execute(insert(ERASURES).values(session_id=session_id, at=utc_now()))
+        self._empty_log()
+
+    def _empty_log(self) -> None:
         if self._engine.dialect.name == "sqlite":  # the write-ahead log holds old pages until it is emptied
             with self._engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def forget_details(self, session_id: str) -> None:
+        """Blank what a form for a call back was told, and what was read back of it: the sealed request alone holds it."""
+        query = select(REPLIES).where(REPLIES.c.session_id == session_id, REPLIES.c.turn_id.is_not(None))
+        with self._engine.begin() as connection:
+            turns: dict[int, list[Reply]] = {}
+            for row in connection.execute(query).all():
+                turns.setdefault(row.turn_id, []).append(_reply(row))
+            for turn_id, replies in turns.items():
+                form = [reply for reply in replies if reply.kind == "callback"]
+                if len(form) == len(replies):  # else it was a question, asked in between
+                    connection.execute(update(TURNS).where(TURNS.c.id == turn_id).values(text=NOT_KEPT))
+                for reply in form:
+                    if "\n- " in reply.text:  # the list that is read back
+                        body = reply.model_copy(update={"text": NOT_KEPT}).model_dump_json()
+                        kept = REPLIES.c.id == reply.id
+                        connection.execute(update(REPLIES).where(kept).values(body=body))
+        self._empty_log()
 
     def pending_erasures(self) -> list[str]:
         """Sessions that Rasa has not forgotten yet."""

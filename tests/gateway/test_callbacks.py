@@ -26,8 +26,9 @@ from bot.gateway.callbacks import CallbackBox
 from bot.gateway.settings import GatewaySettings
 from bot.gateway.store import CALLBACK_MARKS, CALLBACKS, Store
 from knowledge.errors import SettingsError
+from tests.databases import needs_sqlite
 from tests.gateway.conftest import Gateway, Start
-from tests.gateway.fakes import FakeRasa, fake_smtp, silent_server, smalltalk
+from tests.gateway.fakes import FakeRasa, answer, fake_smtp, silent_server, smalltalk
 
 REQUEST = {"name": "Wilhelmina Quux", "phone": "+1 312-555-0188", "best_time": "mornings", "topic": "knee exercises"}
 SECRETS = [value.encode() for value in REQUEST.values()] + [b"312-555", b"5550188", b"Quux"]
@@ -130,6 +131,33 @@ async def test_callback_request_is_sealed_on_disk_and_readable_with_the_key(gate
     for secret in SECRETS:
         assert secret not in stored, secret
     assert stat.S_IMODE((gateway.settings.var / "callback.key").stat().st_mode) == 0o600
+
+
+@needs_sqlite
+@pytest.mark.parametrize("end", ["sent", "dropped", "alarm"])
+async def test_what_a_form_is_told_is_kept_in_the_sealed_request_alone(gateway: Gateway, end: str) -> None:
+    chat = await gateway.chat()
+    for said, *replies in (
+        ("Wilhelmina Quux", smalltalk(kind="callback", text="What number?")),
+        ("does kefir help?", answer(), smalltalk(kind="callback", text="What number?")),
+        (
+            REQUEST["phone"],
+            smalltalk(kind="callback", text=f"Here:\n- Name: {REQUEST['name']}\n- About: knee exercises"),
+        ),
+    ):
+        gateway.rasa.reply = lambda text, replies=replies: replies
+        await chat.say(said)
+    assert b"Quux" in on_disk(gateway.settings.var)
+    if end == "sent":
+        gateway.rasa.reply = lambda text: [smalltalk(kind="callback", text="We call.", callback=REQUEST, forget=True)]
+    else:
+        gateway.rasa.reply = lambda text: [smalltalk(kind="callback", text="Dropped.", forget=True)]
+    await chat.say("feels like an elephant on my chest" if end == "alarm" else "yes")
+    await until(lambda: b"Quux" not in on_disk(gateway.settings.var))
+    stored = on_disk(gateway.settings.var)
+    assert [secret for secret in SECRETS if secret in stored] == []
+    assert b"does kefir help?" in stored
+    assert "does kefir help?" in str(await chat.history())
 
 
 async def test_callback_request_sent_twice_is_filed_once(gateway: Gateway) -> None:

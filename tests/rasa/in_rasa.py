@@ -591,7 +591,7 @@ async def check_bad_requests_are_told_what_is_wrong() -> None:
         assert body["error"].startswith(("sender:", "message:"))
 
 
-async def check_forget_is_obeyed_and_never_leaves_rasa() -> None:
+async def check_forget_is_obeyed_and_passed_on() -> None:
     async def turn(message: Any) -> None:
         await stores[0].save(conversation(message.sender_id, "zebrafinch"))
         for kind in ("callback", "silent"):
@@ -603,7 +603,7 @@ async def check_forget_is_obeyed_and_never_leaves_rasa() -> None:
         async with http.post(f"{url}/webhook", json=SAY[2]) as answer:
             (message,) = (await answer.json())["messages"]
         assert message["kind"] == "callback"
-        assert "forget" not in message
+        assert message["forget"] is True  # the gateway forgets, too
         assert (await store.retrieve("abc")).get_slot("kept") == "value"
         assert not any(isinstance(event, UserUttered) for event in (await store.retrieve("abc")).events)
         async with http.delete(f"{url}/conversations/abc") as answer:
