@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.gateway import words
 from bot.gateway.api import clinic_out
-from bot.gateway.conversation import Incoming
+from bot.gateway.conversation import MAX_TEXT, Incoming
 from bot.gateway.house import House
+from bot.gateway.limits import RateLimit
 from bot.gateway.replies import Button, Reply
 from bot.gateway.summary import summarise
 from bot.telegram import phrases
@@ -37,6 +39,12 @@ DIALOGUE_COMMANDS = {
 PRIVATE_PAYLOADS = ("/request_callback",)
 """What asks for a name or a phone number: not in a group."""
 
+FREE = ("help", "privacy", "forget", "stop", "erase", "erased", "kept")
+"""Commands, and actions of our own buttons, that no limit turns away: the numbers to call, and the way out."""
+
+MANY_SECONDS = 60.0
+"""How long who is over the limit is told so no second time."""
+
 TOPIC = "topic:"
 """Payload of the button that opens a topic."""
 
@@ -60,6 +68,7 @@ class Clerk:
         self._keyboards = Keyboards(house.signatures)
         self._topics = Topics(house.settings.build)
         self._albums: OrderedDict[tuple[int, str], None] = OrderedDict()
+        self._told_to_wait = RateLimit(1, MANY_SECONDS)
 
     def person(self, received: Received) -> str:
         """Who talks with us where, as a keyed hash: all that is stored of a chat's id."""
@@ -91,6 +100,21 @@ class Clerk:
             return await self._follow(received, command)
         return await self._say(received, text)
 
+    def slow_down(self, received: Received) -> list[Draft] | None:
+        """What someone gets who writes or presses too much: a word, once, and then nothing. None: answer them.
+
+        Counts the update, so that it must be called once for each.
+        """
+        if received.kind == "left" or self._is_in_answered_album(received) or not self._is_too_much(received):
+            return None
+        if self._told_to_wait.wait(self.person(received)):
+            return []
+        return [self._note(received, phrases.many_at_once(self._house.clinic))]
+
+    def is_alarming(self, received: Received) -> bool:
+        """Whether a message by itself is an emergency. May be called from any thread."""
+        return self._house.conversations.is_alarming(received.text)
+
     def alarm(self, received: Received) -> list[Draft]:
         """The reply to an emergency, from memory alone; empty when the message by itself is none."""
         reply = self._house.conversations.alarm(received.text) if received.text else None
@@ -111,24 +135,43 @@ class Clerk:
         for session_id in await self._house.in_thread(self._mailbox.sessions, person):
             await self._house.in_thread(self._house.store.end_session, session_id)
 
+    def _is_too_much(self, received: Received) -> bool:
+        """Whether a person has to wait. Emergencies never do, nor what is `FREE`."""
+        person = self.person(received)
+        if not self._house.message_limit.wait(person):
+            return False
+        command = Command.of(addressed(received, self._me) or "")
+        asked = command or self._keyboards.action_of(person, received.data)
+        return (asked is None or asked.name not in FREE) and not self.is_alarming(received)
+
     async def _say(self, received: Received, text: str) -> list[Draft]:
-        session_id, fresh = await self._session(received)
-        wait = self._house.message_limit.wait(session_id)
-        if wait and not self._house.conversations.is_alarming(text):
-            return [self._note(received, phrases.MANY_AT_ONCE)]
-        incoming = Incoming(message_id=f"tg-{received.update_id}", text=text)
-        replies = await self._house.conversations.handle(session_id, incoming)
-        before = [self._note(received, phrases.WORDS_ONLY_READ)] if received.attached and not _alarming(replies) else []
-        return before + self._drafts(received, session_id, replies, note=fresh and not received.private)
+        drafts = await self._hand_over(received, Incoming(message_id=f"tg-{received.update_id}", text=text))
+        if received.attached and not any(draft.urgent for draft in drafts):
+            return [self._note(received, phrases.WORDS_ONLY_READ), *drafts]
+        return drafts
 
     async def _ask(self, received: Received, shown: str, payload: str) -> list[Draft]:
         """Have the dialogue follow a payload of ours; `shown` is what the patient said by it."""
         if not received.private and payload in PRIVATE_PAYLOADS:
             return [self._note(received, phrases.PRIVATE_ONLY)]
-        session_id, fresh = await self._session(received)
         incoming = Incoming(message_id=f"tg-{received.update_id}", text=shown, payload=payload)
+        return await self._hand_over(received, incoming)
+
+    async def _hand_over(self, received: Received, incoming: Incoming) -> list[Draft]:
+        """Have the gateway answer, in the session that goes on or in a new one."""
+        session_id, fresh = await self._session(received)
         replies = await self._house.conversations.handle(session_id, incoming)
+        if not received.private and any(reply.kind == "callback" for reply in replies):
+            return self._drafts(received, session_id, [await self._drop_request(session_id, incoming, replies)])
+        if _is_unread(incoming.text) and not _alarming(replies):
+            replies = [phrases.unread(reply, self._house.clinic) for reply in replies]
         return self._drafts(received, session_id, replies, note=fresh and not received.private)
+
+    async def _drop_request(self, session_id: str, incoming: Incoming, replies: Sequence[Reply]) -> Reply:
+        """Take back the call back request that a message in a group began; what the safety screen noticed is still said."""
+        cancel = replace(incoming, message_id=f"{incoming.message_id}-cancel", button=None, payload="/cancel_request")
+        await self._house.conversations.handle(session_id, cancel)
+        return Reply(kind="redirect", text=phrases.PRIVATE_ONLY, notice=replies[0].notice)
 
     async def _follow(self, received: Received, command: Command) -> list[Draft]:
         if command.name in DIALOGUE_COMMANDS:
@@ -144,8 +187,8 @@ class Clerk:
                 return await self._save(received)
             case "privacy":
                 settings = self._house.settings
-                text = phrases.privacy_text(self._house.clinic, settings.session_hours, settings.retention_hours)
-                return [self._note(received, text)]
+                kept = settings.session_hours, settings.retention_hours, settings.callback_days
+                return [self._note(received, phrases.privacy_text(self._house.clinic, *kept))]
             case "forget":
                 return self._forget(received)
             case "stop":
@@ -231,10 +274,8 @@ class Clerk:
                 return await self._show_topic(received, button.payload.removeprefix(TOPIC))
             if button is not None:
                 return await self._ask(received, button.label, button.payload)
-        session_id, _ = await self._session(received)
-        incoming = Incoming(message_id=f"tg-{received.update_id}", button=received.data)
-        replies = await self._house.conversations.handle(session_id, incoming)  # explains that it no longer works
-        return self._drafts(received, session_id, replies)
+        stale = Incoming(message_id=f"tg-{received.update_id}", button=received.data)
+        return await self._hand_over(received, stale)  # explains that it no longer works
 
     async def _act(self, received: Received, action: Action) -> list[Draft]:
         match action.name:
@@ -289,13 +330,16 @@ class Clerk:
         return session_id, greeting
 
     def _to_attachment(self, received: Received) -> list[Draft]:
-        album = (received.chat_id, received.album)
-        if received.album and album in self._albums:
+        if self._is_in_answered_album(received):
             return []
-        self._albums[album] = None
+        self._albums[received.chat_id, received.album] = None
         if len(self._albums) > ALBUMS:
             self._albums.popitem(last=False)
-        return [self._note(received, phrases.cannot_read(received.attached))]
+        return [self._note(received, phrases.cannot_read(received.attached, self._house.clinic))]
+
+    def _is_in_answered_album(self, received: Received) -> bool:
+        """Whether it is one more picture, without words, of an album that got its answer."""
+        return bool(received.album) and not received.text and (received.chat_id, received.album) in self._albums
 
     def _drafts(
         self, received: Received, session_id: str, replies: Sequence[Reply], *, note: bool = False
@@ -326,6 +370,11 @@ def _place(received: Received) -> dict[str, object]:
         return {}
     answered = received.message_id if received.kind == "message" else None
     return {"thread": received.thread_id, "reply_to": answered}
+
+
+def _is_unread(text: str | None) -> bool:
+    """Whether a text holds too many words, or none: nobody read it."""
+    return text is not None and (len(text) > MAX_TEXT or not any(map(str.isalnum, text)))
 
 
 def _alarming(replies: Sequence[Reply]) -> bool:

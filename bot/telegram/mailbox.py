@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.gateway.store import utc_now
+from bot.gateway.store import CALLBACKS, utc_now
 from bot.telegram.letters import Draft, Letter
 from bot.telegram.updates import Received
 
@@ -184,12 +184,17 @@ class Mailbox:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person))
 
     def sweep(self, kept_sessions: timedelta) -> None:
-        """Delete what is older than it has to be."""
+        """Delete what is older than it has to be.
+
+        A session that filed a call back request stays as long as the request: /forget must find it.
+        """
         now = utc_now()
+        asked = select(CALLBACKS.c.session_id)
         with self._engine.begin() as connection:
             connection.execute(delete(INBOX).where(INBOX.c.at < now - KEPT))
             connection.execute(delete(OUTBOX).where(OUTBOX.c.at < now - KEPT))
-            connection.execute(delete(SESSIONS).where(SESSIONS.c.at < now - kept_sessions))
+            old = delete(SESSIONS).where(SESSIONS.c.at < now - kept_sessions)
+            connection.execute(old.where(SESSIONS.c.session_id.not_in(asked)))
 
     def _seal(self, text: str) -> bytes:
         return self._fernet.encrypt(text.encode("utf-8"))

@@ -25,14 +25,14 @@ NOTHING_TO_SAVE = "There is nothing to save yet. Ask me a question first, and th
 FORGET_SURE = (
     "Shall I erase this chat? Your questions, my answers and any call back request are deleted from our server."
 )
-KEPT = "All right, I keep it. It is deleted by itself after a while; see /privacy."
+KEPT = "All right, I'll keep it."
 STOPPED = "This chat is ended. I write only when you write to me. /start opens a new chat, and /forget erases this one."
 NO_TOPICS = "I have no topics to show right now. Just ask me in your own words."
 TOPICS = "Pick a topic, or ask me in your own words."
 GROUP_NOTE = "Everyone in this group can read this. For anything personal, please write to me in a private chat."
 PRIVATE_ONLY = "Everyone in this group could read that. Please write to me in a private chat, and ask me there."
 WORDS_ONLY_READ = "I can't see pictures or files. I only read the words you sent with it."
-MANY_AT_ONCE = "That was a lot at once. Please wait a minute, and then ask me again."
+ONLY_TEXT = "I can only read text."
 
 _ATTACHED = {
     "voice": "I'm sorry, I can't listen to voice messages. I can only read text.",
@@ -40,11 +40,11 @@ _ATTACHED = {
     "video_note": "I'm sorry, I can't watch videos. I can only read text.",
     "video": "I'm sorry, I can't watch videos. I can only read text.",
     "photo": "I'm sorry, I can't look at pictures. I can only read text.",
-    "sticker": "That's a nice one, but I can only read text.",
-    "dice": "That's a nice one, but I can only read text.",
-    "animation": "That's a nice one, but I can only read text.",
     "document": "I'm sorry, I can't open files. I can only read text. Please don't send medical records here.",
-    "contact": "I can only read text. Please don't share phone numbers or names here.",
+    "contact": (
+        "I can't open contacts. If you are asking for a call back, please type the number. "
+        "Otherwise, please don't share names or numbers here."
+    ),
 }
 
 
@@ -52,6 +52,14 @@ def numbers(clinic: Clinic) -> str:
     """The numbers that stand where they are always in sight."""
     call = clinic.emergency
     return f"Emergency: call {call.emergency}. Crisis: call or text {call.crisis}. Poison Control: {call.poison}."
+
+
+def urgent(clinic: Clinic) -> str:
+    """How a reply ends to what nobody read: it may have been a call for help."""
+    call = clinic.emergency
+    return (
+        f"If this is urgent, please don't wait for me: call {call.emergency}. In a crisis, call or text {call.crisis}."
+    )
 
 
 def short_description(clinic: Clinic) -> str:
@@ -100,7 +108,7 @@ def unknown_command(clinic: Clinic) -> str:
     return f"I don't know that command. Just ask me in your own words, or send /help.\n\n{numbers(clinic)}"
 
 
-def privacy_text(clinic: Clinic, session_hours: float, retention_hours: float) -> str:
+def privacy_text(clinic: Clinic, session_hours: float, retention_hours: float, callback_days: float) -> str:
     """What /privacy says."""
     page = f"\n\nThe clinic's privacy page: {clinic.links.privacy}" if clinic.links.privacy else ""
     return (
@@ -109,8 +117,9 @@ def privacy_text(clinic: Clinic, session_hours: float, retention_hours: float) -
         f"For how long: a chat ends {_hours(session_hours)} after it began. Then it is deleted, at the latest "
         f"{_hours(max(session_hours, retention_hours))} after it began. /forget deletes it at once.\n\n"
         "Who sees it: nobody reads along. A question I could not answer goes to the clinic's team without your name. "
-        "A call back request goes to the clinic's staff.\n\n"
-        "What we can't do: Telegram itself can read messages to bots and keeps its own copy. "
+        "A call back request goes to the clinic's staff. It is deleted "
+        f"{callback_days:g} days after you sent it, or at once by /forget.\n\n"
+        "What we can't do: Telegram itself can read what is written here, and keeps its own copy of it. "
         "So please don't send names, birth dates or medical records. "
         f"To remove its copy, delete this chat in Telegram.{page}"
     )
@@ -126,10 +135,19 @@ def forgotten(everywhere: bool) -> str:
     return f"{done}\n\nTelegram still shows the messages here. To remove them too, delete this chat in Telegram."
 
 
-def cannot_read(attached: str) -> str:
+def cannot_read(attached: str, clinic: Clinic) -> str:
     """What a photo, a voice message and the like get."""
-    said = _ATTACHED.get(attached, "I can only read text.")
-    return f"{said}\n\nWhat would you like to know about gut health or long-term pain?"
+    return f"{_ATTACHED.get(attached, ONLY_TEXT)}\n\n{urgent(clinic)}"
+
+
+def unread(reply: Reply, clinic: Clinic) -> Reply:
+    """The gateway's reply to a text without words, or with too many; the numbers are not always in sight here."""
+    return reply.model_copy(update={"text": f"{reply.text}\n\n{urgent(clinic)}"})
+
+
+def many_at_once(clinic: Clinic) -> str:
+    """What who writes or presses too much gets, once."""
+    return f"That was a lot at once. Please wait a minute, and then ask me again.\n\n{urgent(clinic)}"
 
 
 def topic(title: str) -> str:

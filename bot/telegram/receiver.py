@@ -48,7 +48,7 @@ class Receiver:
         self._sender = sender
         self._inbox = Inbox(mailbox, clerk)
         self._order = Order()
-        self._triage = Triage(self._waits, self._begin_urgent)
+        self._triage = Triage(clerk.is_alarming, self._waits, self._begin_urgent)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._calm = asyncio.Event()
         self._calm.set()
@@ -175,6 +175,9 @@ class Receiver:
         await self._put_out(received, unsent if replies else drafts)
 
     async def _drafts(self, received: Received) -> list[Draft]:
+        slowed_down = self._clerk.slow_down(received)
+        if slowed_down is not None:
+            return slowed_down
         for wait in (*RETRIES, None):
             try:
                 return await self._clerk.answer(received)

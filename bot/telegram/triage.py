@@ -6,24 +6,26 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from bot.safety import SafetyScreen
 from bot.telegram.updates import Received
 
 
 class Triage:
-    """Screens by the rules alone, for speed, on a thread of its own.
+    """Screens on a thread of its own. It only decides who comes first: every message is screened when it is answered."""
 
-    It only decides who comes first: every message is screened in full when it is answered.
-    """
-
-    def __init__(self, waits: Callable[[Received], bool], on_alarm: Callable[[Received], None]) -> None:
+    def __init__(
+        self,
+        is_alarming: Callable[[Received], bool],
+        waits: Callable[[Received], bool],
+        on_alarm: Callable[[Received], None],
+    ) -> None:
         """Set up.
 
         Args:
+            is_alarming: Whether the safety screen takes a message for an emergency; called on the thread.
             waits: Whether a message still waits for its answer.
             on_alarm: Called on the event loop with a message that may not wait.
         """
-        self._screen = SafetyScreen.load(None)
+        self._is_alarming = is_alarming
         self._waits = waits
         self._on_alarm = on_alarm
         self._stack: list[Received] = []
@@ -51,6 +53,6 @@ class Triage:
             received = self._stack.pop()
             if not self._waits(received):
                 continue
-            flag = await asyncio.get_running_loop().run_in_executor(self._thread, self._screen.screen, received.text)
-            if flag is not None and flag.level == "alarm" and self._waits(received):
+            alarming = await asyncio.get_running_loop().run_in_executor(self._thread, self._is_alarming, received)
+            if alarming and self._waits(received):
                 self._on_alarm(received)

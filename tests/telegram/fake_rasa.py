@@ -48,7 +48,7 @@ def said(text: str) -> dict[str, Any]:
 
 
 class FakeRasa(HttpServer):
-    """`what is X` and `/ask_passage` get an answer about X; anything else is said back.
+    """`what is X` and `/ask_passage` get an answer about X, `call me back` begins a request; anything else is said back.
 
     `held` texts wait until they are released; `delay` slows every answer.
     """
@@ -100,6 +100,10 @@ class FakeRasa(HttpServer):
             return [answer(json.loads(text.removeprefix("/ask_passage"))["passage"])]
         if text.lower().startswith("what is "):
             return [answer(text[8:].rstrip("?"))]
+        if "call me back" in text or text == "yes":
+            return [said("What name should they ask for?") | {"kind": "callback"}]
+        if text == "/cancel_request":
+            return [said("All right, I've dropped it.") | {"kind": "callback"}]
         if text == "/hours":
             return [said("Open now until 4:30 PM.") | {"kind": "clinic"}]
         if text == "long one":

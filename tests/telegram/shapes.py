@@ -97,7 +97,7 @@ def api_updates(draw: st.DrawFn) -> dict[str, Any]:
     """An update; most are of the kinds that we ask for, and most messages are from someone and hold something."""
     others = set(fields_of(telegram.Update)) - {"update_id"}
     name = draw(st.sampled_from([*OURS * 10, *sorted(others)]))
-    message = shaped(telegram.Message, 2, wanted=("from_user", draw(st.sampled_from(WORDS))))
+    message = shaped(telegram.Message, 2, wanted=("from_user", draw(st.sampled_from(["text"] * 6 + list(WORDS)))))
     if name == "message":
         value = draw(message)
     elif name == "callback_query":

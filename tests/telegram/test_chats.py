@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from bot.gateway.settings import GatewaySettings
+from bot.safety import SafetyScreen
+from tests.e2e.assistant import ROOT
 from tests.telegram.fake_rasa import DISCLAIMER
 from tests.telegram.gateways import Gateway
 
@@ -27,6 +32,26 @@ def test_emergency_stands_alone_with_the_number_in_bold(shared: Gateway, chat: i
     (sent,) = shared.telegram.say(chat, "crushing chest pain going down my left arm")
     assert "911" in sent.bold[0]
     assert sent.buttons == []
+
+
+def crisis_that_no_rule_sees() -> str:
+    """A crisis that the classifier recognises and the rules do not, however both are taught by now."""
+    rules, whole = SafetyScreen.load(None), SafetyScreen.load(GatewaySettings().encoder)
+    lines = (ROOT / "tests" / "golden" / "safety" / "crisis.jsonl").read_text(encoding="utf-8").splitlines()
+    for text in (json.loads(line)["text"] for line in lines):
+        if rules.screen(text) is None and (flag := whole.screen(text)) is not None and flag.level == "alarm":
+            return str(text)
+    raise AssertionError("the rules see every crisis")
+
+
+def test_crisis_that_only_the_classifier_sees_does_not_wait_in_line(shared: Gateway, chat: int) -> None:
+    telegram, crisis = shared.telegram, crisis_that_no_rule_sees()
+    with shared.rasa.holding("slow one") as asked:
+        telegram.send(telegram.message(chat, "slow one"))
+        assert asked.wait(10)
+        (alarm,) = telegram.say(chat, crisis, seconds=4)
+        assert "988" in alarm.bold[0]
+    telegram.wait_for(lambda: "You said: slow one" in telegram.texts(chat))
 
 
 def test_messages_of_one_chat_are_answered_in_order(shared: Gateway, chat: int) -> None:
@@ -87,14 +112,17 @@ def test_joins_and_other_service_messages_are_ignored(shared: Gateway, chat: int
         ({"sticker": {"file_id": "x"}}, "only read text"),
         ({"location": {"latitude": 1.0, "longitude": 2.0}}, "only read text"),
         ({"document": {"file_id": "x"}}, "medical records"),
-        ({"contact": {"phone_number": "1"}}, "phone numbers"),
+        ({"dice": {"emoji": "\U0001f3b2", "value": 3}}, "only read text"),
+        ({"contact": {"phone_number": "1"}}, "please type the number"),
     ],
 )
 def test_what_is_no_text_gets_a_kind_word(shared: Gateway, chat: int, what: dict[str, object], word: str) -> None:
     telegram = shared.telegram
     telegram.send(telegram.message(chat, None, **what))
     telegram.wait_for(lambda: len(telegram.texts(chat)) == 1)
-    assert word in telegram.texts(chat)[0]
+    (said,) = telegram.texts(chat)
+    assert word in said
+    assert said.endswith("call 911. In a crisis, call or text 988.")
 
 
 def test_words_under_a_picture_are_answered_and_screened(shared: Gateway, chat: int) -> None:

@@ -102,7 +102,9 @@ def test_privacy_says_what_is_kept_and_for_how_long(shared: Gateway, chat: int) 
     (sent,) = shared.telegram.say(chat, "/privacy")
     assert "12 hours" in sent.text
     assert "24 hours" in sent.text
+    assert "30 days" in sent.text
     assert "/forget" in sent.text
+    assert "Telegram itself can read what is written here, and keeps its own copy" in sent.text
 
 
 def test_topics_are_paged_and_lead_to_a_passage(shared: Gateway, chat: int) -> None:
@@ -208,7 +210,7 @@ def test_forget_asks_first_and_then_erases_everywhere(shared: Gateway, chat: int
     senders = {sender for sender, text in shared.rasa.asked if "xylophonist" in text}
     telegram.say(chat, "/forget")
     (kept,) = telegram.press(chat, "No, keep it")
-    assert "keep it" in kept.text
+    assert kept.text == "All right, I'll keep it."
     telegram.say(chat, "/forget")
     (gone,) = telegram.press(chat, "Yes, erase it all")
     assert "Your chat is erased" in gone.text

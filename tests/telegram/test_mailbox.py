@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 
+from bot.gateway.store import Store
 from bot.telegram.letters import Draft
 from bot.telegram.mailbox import INBOX, OUTBOX, Mailbox
 from bot.telegram.updates import Received
@@ -28,10 +29,15 @@ def draft(text: str) -> Draft:
 
 
 @pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
-    engine = create_engine(emptied() or f"sqlite:///{tmp_path / 'gateway.db'}")
-    yield Mailbox(engine, Fernet.generate_key())
-    engine.dispose()
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(emptied() or f"sqlite:///{tmp_path / 'gateway.db'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def mailbox(store: Store) -> Mailbox:
+    return Mailbox(store.engine, Fernet.generate_key())
 
 
 def test_mailbox_takes_an_update_once_whoever_brings_it(mailbox: Mailbox) -> None:
@@ -82,3 +88,14 @@ def test_mailbox_gives_the_number_of_an_erased_letter_to_no_other(mailbox: Mailb
     mailbox.unsend("ann")
     (later,) = mailbox.answered(2**33 + 2, "ann", [draft("later")])
     assert later.id > erased.id
+
+
+def test_mailbox_keeps_a_session_as_long_as_its_call_back_request(mailbox: Mailbox, store: Store) -> None:
+    for session in ("asked", "chatted"):
+        mailbox.add_session("ann", session)
+    store.add_callback("asked", b"sealed")
+    mailbox.sweep(timedelta(0))
+    assert mailbox.sessions("ann") == ["asked"]
+    store.drop_callbacks(timedelta(0))
+    mailbox.sweep(timedelta(0))
+    assert mailbox.sessions("ann") == []

@@ -73,8 +73,31 @@ def test_too_many_messages_are_slowed_down_but_never_an_emergency(quiet: Gateway
         telegram.say(chat, f"how much fiber do beans have? {n}")
     (slowed,) = telegram.say(chat, "how much fiber do beans have? 4")
     assert "a lot at once" in slowed.text
+    assert slowed.text.endswith("call 911. In a crisis, call or text 988.")
+    telegram.send(telegram.message(chat, "how much fiber do beans have? 5"))
     (alarm,) = telegram.say(chat, "I have crushing chest pain")
     assert "911" in alarm.bold[0]
+    assert [sent.text for sent in telegram.chats[chat].sent[5:]] == [alarm.text], "told once"
+
+
+def test_buttons_topics_and_new_chats_count_and_the_way_out_stays_open(quiet: Gateway) -> None:
+    telegram, chat = quiet.telegram, FIRST + 6
+    telegram.say(chat, "/start")
+    telegram.say(chat, "/topics")
+    telegram.say(chat, "what is sleep?")
+    telegram.press(chat, "Next question")
+    (slowed,) = telegram.press(chat, "Next question")
+    assert "a lot at once" in slowed.text
+    message_id, data = telegram.button(chat, "Next question")
+    before = len(telegram.texts(chat))
+    telegram.send(
+        telegram.press_of(chat, data, message_id), *(telegram.message(chat, f"/{c}") for c in ("topics", "start"))
+    )
+    telegram.say(chat, "/help")
+    telegram.say(chat, "/forget")
+    (gone,) = telegram.press(chat, "Yes, erase it all")
+    assert "Your chat is erased" in gone.text
+    assert len(telegram.texts(chat)) == before + 3
 
 
 def test_group_is_not_asked_for_phone_numbers(quiet: Gateway) -> None:
