@@ -93,14 +93,17 @@ def verdict(
         return _by_rules(message, matches)
     standing = [match.rule for match in matches if match.excuse is None]
     ruled = any(rule.level == "alarm" for rule in standing)
+    crisis = next((rule for rule in standing if rule.kind == "crisis"), None)
     risk = weighing.risk(scores, matches) - (0.0 if ruled else doubt)
     group, kind = named(scores, matches)
     level: Level
     if risk >= weighing.alarm[kind]:
         level = "alarm"
-    elif risk >= weighing.check[kind] or ruled or any(rule.kind == "crisis" for rule in standing):
+    elif risk >= weighing.check[kind] or ruled or crisis is not None:
         # A model that never met these words may not silence a rule for alarms, nor any rule for crises.
         level = "check"
+        if crisis is not None:
+            group, kind = crisis.group, crisis.kind
     else:
         return None
     return RedFlag(level, kind, group, f"risk {risk:.2f}", message.spanish)

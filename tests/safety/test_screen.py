@@ -78,6 +78,12 @@ def test_screen_reads_turns_together_only_when_one_of_them_says_a_little(alone: 
     assert (flag and flag.level) == level
 
 
+def test_a_rule_for_a_crisis_names_the_crisis_whatever_the_model_would_name() -> None:
+    flag = SafetyScreen(Normaliser(), RuleBook(), Pairing(-9.0)).screen("i feel hopeless")
+    assert flag is not None
+    assert (flag.level, flag.kind, flag.group) == ("check", "crisis", 14)
+
+
 def test_screen_does_not_repeat_an_alarm_of_an_earlier_turn(screen: SafetyScreen) -> None:
     assert screen.screen("is oatmeal ok", previous=["my chest is tight and my arm is numb"]) is None
 

@@ -31,9 +31,6 @@ QUESTIONS = ("f", "g", "l")
 """Thousands of ordinary questions: the dialogue's examples, other ways to ask the articles' sections, what no article answers,
 and follow-ups, alone and after what they follow. The transformer meets them last, in two more rounds over everything."""
 
-JOINED = ("v", "w", "x", "y")
-"""Authors of all kinds of messages who joined last, and whom the transformer meets in those two rounds only."""
-
 FRAGMENTS = ("h", "z")
 """Names, days, numbers and single words, which cost the transformer recall of crises, and what has nothing to do with the clinic,
 which the linear model alone mistook for red flags: only that model learns them."""
@@ -60,9 +57,9 @@ def sequences(examples: Sequence[Example]) -> SequenceModel:
 
 
 def _refined(examples: Sequence[Example], seed: int, cache: Path) -> Network:
-    """A network trained on the messages of the first authors, then refined on everybody's."""
+    """A network trained on all but the questions, then refined on everything."""
     sentences = [example for example in examples if example.author not in FRAGMENTS]
-    written = [example for example in sentences if example.author not in (*QUESTIONS, *JOINED)]
+    written = [example for example in sentences if example.author not in QUESTIONS]
     first = trained(written, seed, cache / f"all-{seed}.pt")
     return trained(sentences, seed, cache / f"refined-{seed}.pt", start=first)
 
