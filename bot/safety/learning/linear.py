@@ -21,7 +21,7 @@ def train_sequences(texts: Sequence[str], groups: npt.NDArray[np.int64]) -> Sequ
         groups: The group of each text, 0 for none.
     """
     rows = [counted(text) for text in texts]
-    keys = _common([numbers for numbers, _ in rows], 5)
+    keys = _common([numbers for numbers, _ in rows], 10)
     frequency = Counter(int(number) for numbers, _ in rows for number in numbers)
     rarity = np.log((1 + len(texts)) / (1 + np.array([frequency[int(key)] for key in keys]))) + 1
     rarity = rarity.astype(np.float16).astype(np.float32)
@@ -39,7 +39,7 @@ def _train_groups(
     """Keys, weights and bias of the model that tells the groups of red flags apart by their words."""
     flags = np.flatnonzero(groups)
     words = [word_numbers(texts[int(i)]) for i in flags]
-    keys = _common(words, 3)
+    keys = _common(words, 4)
     places = [look_up(keys, numbers)[0] for numbers in words]
     ones = [np.ones(len(place), dtype=np.float32) for place in places]
     model = LogisticRegression(C=0.3, max_iter=3000, class_weight="balanced")

@@ -9,7 +9,7 @@ import numpy as np
 
 from bot.safety.flags import KINDS, Kind
 
-FOUND: Mapping[Kind, float] = {"emergency": 0.98, "crisis": 0.988, "poison": 0.985, "urgent": 0.92}
+FOUND: Mapping[Kind, float] = {"emergency": 0.98, "crisis": 0.998, "poison": 0.97, "urgent": 0.92}
 """Share of the red flags of each kind that must raise an alarm: a little above the bars, where there is one."""
 
 ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.01, "crisis": 0.016, "poison": 0.004, "urgent": 0.006}

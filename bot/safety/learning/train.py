@@ -1,4 +1,4 @@
-"""Trains the classifier: `python -m bot.safety.learning.train`. An hour and a half on a quiet core; `make run` never waits for it.
+"""Trains the classifier: `python -m bot.safety.learning.train`. Two hours on a quiet core; `make run` never waits for it.
 
 Networks of several seeds are trained on the messages and averaged, and the linear model over letter and word sequences beside
 them. `python -m tests.safety.fit` then weighs the opinions and sets the thresholds on messages of other authors.
