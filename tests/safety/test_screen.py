@@ -78,6 +78,13 @@ def test_screen_reads_turns_together_only_when_one_of_them_says_a_little(alone: 
     assert (flag and flag.level) == level
 
 
+@pytest.mark.parametrize("time", ["tonight", "Tomorrow morning", "any time after 3 pm", "hoy por la tarde"])
+def test_a_time_by_itself_is_no_flag_whatever_the_model_says(time: str) -> None:
+    screen = SafetyScreen(Normaliser(), RuleBook(), Pairing(9.0))
+    assert screen.screen(time) is None
+    assert screen.screen(f"{time} it ends") is not None
+
+
 def test_a_rule_for_a_crisis_names_the_crisis_whatever_the_model_would_name() -> None:
     flag = SafetyScreen(Normaliser(), RuleBook(), Pairing(-9.0)).screen("i feel hopeless")
     assert flag is not None
