@@ -2,7 +2,7 @@
 
     python -m tests.bench.bench_retrieval                         # peers, then 1k and 100k passages
     python -m tests.bench.bench_retrieval --sizes 1000 --no-peers
-    python -m tests.bench.bench_retrieval --sizes 1000000         # about 25 minutes on two cores, 10 GB
+    python -m tests.bench.bench_retrieval --sizes 1000000         # about 40 minutes on two cores, 10 GB
 
 Peers that are not installed are skipped with a line. They need no place in our environment: put them into a folder of
 their own (without torch and numpy, which are here) and name it:
