@@ -99,8 +99,8 @@ def test_blocked_bot_ends_the_session_quietly(shared: Gateway, chat: int) -> Non
     telegram.say(chat + 300_000, "someone else")
     time.sleep(0.3)
     telegram.blocked.remove(chat)
-    telegram.say(chat, "what is fiber")
-    assert telegram.texts(chat) == ["You said: before the block", "You said: what is fiber"]
+    telegram.say(chat, "is oat bran good after the block")
+    assert telegram.texts(chat) == ["You said: before the block", "You said: is oat bran good after the block"]
     senders = [sender for sender, text in shared.rasa.asked if text.endswith("the block")]
     assert len(set(senders)) == 2
     telegram.wait_for(lambda: shared.rows("select count(*) from telegram_outbox where state = 'pending'") == [(0,)])
