@@ -254,9 +254,9 @@ def test_forget_says_so_when_a_part_is_not_reachable(shared: Gateway, chat: int)
 
 
 def test_stop_ends_the_conversation(shared: Gateway, chat: int) -> None:
-    shared.telegram.say(chat, "before the stop")
+    shared.telegram.say(chat, "does rye bread help before the stop")
     (sent,) = shared.telegram.say(chat, "/stop")
     assert "ended" in sent.text
-    shared.telegram.say(chat, "after the stop")
+    shared.telegram.say(chat, "does oat bran help after the stop")
     senders = {sender for sender, text in shared.rasa.asked if text.endswith("the stop")}
     assert len(senders) == 2
