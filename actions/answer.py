@@ -34,7 +34,7 @@ class ServiceAction(Action):
 
     def show(self, dispatcher: CollectingDispatcher, answer: Answer, memory: Memory, **options: Any) -> list[Event]:
         """Send an answer and remember it."""
-        dispatcher.utter_message(json_message=answer_reply(answer, self.services, memory, **options))
+        dispatcher.utter_message(json_message=answer_reply(answer, memory, **options))
         return memory.answered([vetted.passage.id for vetted in answer.passages])
 
 

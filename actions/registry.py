@@ -70,11 +70,10 @@ class Reminding(Action):
         return self._action.name()
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Domain) -> list[Event]:
-        """Run it; answers and refusals have the line already."""
+        """Run it, and put the line before what each of its replies says already."""
         events: list[Event] = self._action.run(dispatcher, tracker, domain)
         line = safety_line(self._action.services, Memory.of(tracker))
-        for message in dispatcher.messages:
-            reply = message.get("custom") or {}
-            if line and reply.get("notice", "") is None:
-                reply["notice"] = line
+        for message in dispatcher.messages if line else ():
+            reply = message["custom"]
+            reply["notice"] = " ".join(filter(None, (line, reply.get("notice"))))
         return events

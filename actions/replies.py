@@ -23,12 +23,12 @@ def passage_button(suggestion: Suggestion) -> dict[str, str]:
     return {"label": suggestion.question, "payload": payload("ask_passage", passage=suggestion.passage)}
 
 
-def answer_reply(answer: Answer, services: Services, memory: Memory, *, lead_in: str = "") -> Reply:
-    """An answer with its next steps, and after a red flag the number to call."""
+def answer_reply(answer: Answer, memory: Memory, *, lead_in: str = "") -> Reply:
+    """An answer with its next steps."""
     reply = answer_as_json(answer)
     reply.pop("related", None)
     reply["text"] = lead_in
-    reply["notice"] = " ".join(filter(None, (safety_line(services, memory), answer.notice))) or None
+    reply["notice"] = answer.notice
     first = answer.passages[0].passage
     fresh = [s for s in answer.related if s.passage not in memory.shown]
     reply["buttons"] = [passage_button(suggestion) for suggestion in fresh[:RELATED_BUTTONS]]
@@ -50,7 +50,6 @@ def refusal_reply(refusal: Refusal, services: Services, memory: Memory, *, inten
     else:
         name = "no_answer_near" if near else "no_answer"
     reply = services.say(name, buttons=near)
-    reply["notice"] = safety_line(services, memory)
     reply["file_question"] = True
     reply["probability"] = round(refusal.probability, 4)
     return reply

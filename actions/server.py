@@ -26,7 +26,6 @@ from sanic.response import json as json_response
 
 from actions.registry import build_actions
 from actions.services import Answers, Services, open_services
-from knowledge.serving import CurrentAnswers
 
 logger = logging.getLogger("vagus.actions")
 
@@ -84,8 +83,7 @@ def build_app(services: Services) -> Sanic[Any, Any]:
 
 def health(answers: Answers) -> dict[str, bool]:
     """The body of `GET /health`: `index_current` is false while an older index serves than the one that `CURRENT` names."""
-    current = answers.is_current() if isinstance(answers, CurrentAnswers) else True
-    return {"ready": True, "index_current": current}
+    return {"ready": True, "index_current": answers.is_current()}
 
 
 def build_executor(services: Services, pool: ThreadPoolExecutor) -> ActionExecutor:

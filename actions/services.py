@@ -27,6 +27,9 @@ class Answers(Protocol):
     def passage(self, passage_id: str, *, simple: bool = False) -> Answer | None:
         """The answer that a button names."""
 
+    def is_current(self) -> bool:
+        """Whether the index that serves is the one that ought to."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -54,7 +57,6 @@ class Services:
         """What any wording may name: the clinic's numbers, links and whether it is open."""
         clinic, numbers, links = self.clinic, self.clinic.emergency, self.clinic.links
         pages = {name: str(getattr(links, name) or "") for name in type(links).model_fields}
-        live = clinic.content_mode == "live"
         return {
             **pages,
             "clinic": clinic.name,
@@ -65,8 +67,7 @@ class Services:
             "poison": numbers.poison,
             "abuse": numbers.abuse,
             "hours": clinic.hours_text(self.now()),
-            "approved": "clinic-checked" if live else "sample",
-            "checked": "a clinic-checked" if live else "an approved",
+            "checked": "clinic-checked" if clinic.content_mode == "live" else "sample",
         }
 
     def say(self, name: str, *, buttons: list[dict[str, str]] | None = None, **values: str) -> Reply:

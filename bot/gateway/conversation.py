@@ -125,8 +125,7 @@ class Conversations:
 
     def is_alarming(self, text: str | None) -> bool:
         """Whether a message may not be turned away by a rate limit."""
-        flag = self._flag(text) if text else None
-        return flag is not None and flag.level == "alarm"
+        return self.alarm(text) is not None if text else False
 
     async def open(self, session_id: str, channel: str) -> tuple[datetime, list[Reply]]:
         """Open a session; returns when it expires (naive UTC) and its greeting."""
@@ -347,10 +346,11 @@ class Conversations:
         try:
             while (payload := self._untold.pop(session_id, None)) is not None:
                 try:
-                    await asyncio.to_thread(self._store.forget_details, session_id)  # a red flag ends a form
                     await self._dialogue.tell(session_id, payload)
                 except DialogueOutage as error:
                     logger.warning("dialogue not told of a red flag: %s", error)
+                try:
+                    await asyncio.to_thread(self._store.forget_details, session_id)  # a red flag ends a form
                 except SQLAlchemyError as error:
                     logger.error("details of a form not forgotten: %s", type(error).__name__)
         finally:

@@ -254,8 +254,9 @@ class Store:
             return [_turn(connection, row) for row in connection.execute(query).all()]
 
     def last_texts(self, session_id: str, before: int, count: int) -> list[str]:
-        """The last `count` texts of a session before turn `before`, oldest first."""
-        query = select(TURNS.c.text).where(TURNS.c.session_id == session_id, TURNS.c.id < before)
+        """The last `count` texts of a session before turn `before`, oldest first; what was not kept is none."""
+        kept = TURNS.c.text != NOT_KEPT
+        query = select(TURNS.c.text).where(TURNS.c.session_id == session_id, TURNS.c.id < before, kept)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(TURNS.c.id.desc()).limit(count)).scalars().all()
         return list(reversed(rows))

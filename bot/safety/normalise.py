@@ -105,6 +105,7 @@ class Normaliser:
             spellings = yaml.safe_load((folder / "spellings.yml").read_text(encoding="utf-8"))
             critical = dict.fromkeys(_word_list(folder / "critical.txt"))
             topic = dict.fromkeys(_word_list(folder / "topic.txt"))
+            self._times = frozenset(_word_list(folder / "times.txt"))
             english = dict.fromkeys(_word_list(folder / "english.txt"))
             spanish = dict.fromkeys(_word_list(folder / "spanish.txt"))
             self._english: dict[str, str] = _plain(spellings["english"])
@@ -184,6 +185,10 @@ class Normaliser:
             if known and (left in self._critical or right in self._critical) and min(len(left), len(right)) >= 3:
                 return f"{table.get(left, left)} {table.get(right, right)}"
         return None
+
+    def names_a_time(self, message: Message) -> bool:
+        """Whether a message says nothing but when: "tonight", "any time after 3 pm"; one without words does, too."""
+        return all(word in self._times or word.isdigit() for word in message.words)
 
     def _reads_spanish(self, tokens: list[str], accents: int) -> bool:
         spanish = sum(t in _SPANISH_ONLY or (len(t) > 3 and t in self._spanish_words) for t in tokens)

@@ -31,16 +31,6 @@ NEARLY = 1.0
 """How much less sure than of a check the classifier may be of the one turn that makes it look at several together. A name, a
 phone number and "tomorrow morning" in a row say nothing together that none of them says a little of."""
 
-TIMES = frozenset(
-    "tonight today tomorrow day days morning mornings afternoon afternoons evening evenings night noon midday week weekend "
-    "weekdays "
-    "monday tuesday wednesday thursday friday saturday sunday next this any every time anytime after before at in on the or and "
-    "around about between until from to by am pm oclock early late later lunch now soon yes yeah ok okay please thanks "
-    "hoy manana tarde noche por la en el despues antes lunes martes miercoles jueves viernes sabado domingo".split()
-)
-"""Words of which a message may consist that only names a time: by themselves they alarm nobody, whatever the classifier makes of
-"tonight". Together with the turns before them they are read as any other."""
-
 ANSWER = 30
 """Words: a longer message than this speaks for itself, and is not read as the other half of an earlier one."""
 
@@ -101,7 +91,7 @@ class SafetyScreen:
         return flag
 
     def _verdict(self, message: Message, doubt: float = 0.0) -> RedFlag | None:
-        if all(word in TIMES or word.isdigit() for word in message.words):
+        if self._normalise.names_a_time(message):
             return None
         return verdict(message, self._rules.matches(message), self._scores(message), self._weighing, doubt)
 

@@ -10,7 +10,7 @@ from actions.answer import (
     ActionTellMore,
     ActionWhereFrom,
 )
-from actions.registry import build_actions
+from actions.registry import Reminding, build_actions
 from knowledge.models import DISCLAIMER, Suggestion
 from tests.actions.fakes import sent, slots_of
 
@@ -77,7 +77,7 @@ def test_off_topic_says_what_it_covers(services, dispatcher, tracker):
 
 
 def test_the_answer_after_a_red_flag_repeats_the_number_once(services, dispatcher, tracker):
-    events = ActionAnswerQuestion(services).run(dispatcher, tracker("stress", red_flag="emergency"), {})
+    events = Reminding(ActionAnswerQuestion(services)).run(dispatcher, tracker("stress", red_flag="emergency"), {})
     assert "911" in sent(dispatcher)[0]["notice"]
     assert sent(dispatcher)[0]["notice"].endswith("Sample content.")
     assert slots_of(events)["red_flag"] is None
@@ -85,13 +85,13 @@ def test_the_answer_after_a_red_flag_repeats_the_number_once(services, dispatche
 
 def test_the_number_fits_the_kind_of_red_flag(services, dispatcher, tracker):
     for kind, number in (("crisis", "988"), ("poison", "1-800-222-1222"), ("urgent", "911"), ("unheard_of", "911")):
-        ActionAnswerQuestion(services).run(dispatcher, tracker("stress", red_flag=kind), {})
+        Reminding(ActionAnswerQuestion(services)).run(dispatcher, tracker("stress", red_flag=kind), {})
         assert number in sent(dispatcher)[-1]["notice"]
 
 
 def test_the_line_after_an_alarm_fits_its_group(services, dispatcher, tracker):
     asked = tracker("stress", red_flag="emergency", red_flag_group=21)
-    ActionAnswerQuestion(services).run(dispatcher, asked, {})
+    Reminding(ActionAnswerQuestion(services)).run(dispatcher, asked, {})
     assert "1-800-799-7233" in sent(dispatcher)[0]["notice"]
 
 
@@ -110,7 +110,7 @@ def test_whom_to_call_is_never_unknown(services, dispatcher, tracker):
 
 
 def test_a_refusal_after_a_red_flag_repeats_the_number_too(services, dispatcher, tracker):
-    ActionAnswerQuestion(services).run(dispatcher, tracker("toes", red_flag="crisis"), {})
+    Reminding(ActionAnswerQuestion(services)).run(dispatcher, tracker("toes", red_flag="crisis"), {})
     assert "988" in sent(dispatcher)[0]["notice"]
 
 

@@ -29,6 +29,7 @@ from knowledge.errors import SettingsError
 from tests.databases import needs_sqlite
 from tests.gateway.conftest import Gateway, Start
 from tests.gateway.fakes import FakeRasa, answer, fake_smtp, silent_server, smalltalk
+from tests.gateway.test_erase import session_of
 
 REQUEST = {"name": "Wilhelmina Quux", "phone": "+1 312-555-0188", "best_time": "mornings", "topic": "knee exercises"}
 SECRETS = [value.encode() for value in REQUEST.values()] + [b"312-555", b"5550188", b"Quux"]
@@ -158,6 +159,7 @@ async def test_what_a_form_is_told_is_kept_in_the_sealed_request_alone(gateway: 
     assert [secret for secret in SECRETS if secret in stored] == []
     assert b"does kefir help?" in stored
     assert "does kefir help?" in str(await chat.history())
+    assert gateway.house.store.last_texts(session_of(gateway, chat), 3, 2) == ["does kefir help?"]
 
 
 async def test_callback_request_sent_twice_is_filed_once(gateway: Gateway) -> None:
@@ -298,6 +300,8 @@ async def test_email_is_sent_again_until_it_gets_through_and_then_no_more(
         await until(lambda: measured("vagus_callbacks_untold") == 0)
         await (await gateway.chat()).say("please call me back")
         await until(lambda: len(letters) == 2)
+        # The letter is there a moment before the gateway has counted it.
+        await until(lambda: measured("vagus_callback_mails_total", outcome="sent") >= before["sent"] + 2)
     assert [letter.count("Callback request 1 waits") for letter in letters] == [1, 0]
     assert measured("vagus_callback_mails_total", outcome="sent") == before["sent"] + 2
 

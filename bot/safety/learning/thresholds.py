@@ -10,7 +10,8 @@ import numpy as np
 from bot.safety.flags import KINDS, Kind
 
 FOUND: Mapping[Kind, float] = {"emergency": 0.98, "crisis": 0.998, "poison": 0.97, "urgent": 0.92}
-"""Share of the red flags of each kind that must raise an alarm: a little above the bars, where there is one."""
+"""Share of the red flags of each kind that must raise an alarm: above the bars, and of the crises nearly all, as long as less
+than half a percent of the ordinary messages of dev alarm."""
 
 ORDINARY_ALARMS: Mapping[Kind, float] = {"emergency": 0.01, "crisis": 0.016, "poison": 0.004, "urgent": 0.006}
 """Share of all ordinary messages that may raise an alarm of each kind, whatever is missed: it binds the linear model, which stands
